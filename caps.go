@@ -1,0 +1,69 @@
+package ward
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// Tier says what a foreign wait4(-1) in the program can do to a child.
+type Tier int
+
+const (
+	// TierNone: no children on this system.
+	TierNone Tier = iota
+	// TierDetectable: it can take the status; Wait returns [ErrStatusLost].
+	TierDetectable
+	// TierRecoverable: it can take the zombie; Wait reads the status back,
+	// exact but without resource usage.
+	TierRecoverable
+	// TierPrivate: it does not see the child.
+	TierPrivate
+)
+
+// String returns the tier's name in lower case.
+func (t Tier) String() string {
+	return [...]string{"none", "detectable", "recoverable", "private"}[t]
+}
+
+// A Feature is one thing that the package looked for by trying it.
+type Feature struct {
+	Name   string
+	OK     bool
+	Reason string // what the system answered, if it is not OK
+}
+
+// Caps tells what the package found on the system it runs on.
+type Caps struct {
+	Backend  string // "pidfd", "fallback" or "none"
+	Spawn    string // "std": the standard library's way to start a child
+	Tier     Tier   // of a child started without Attr.Private
+	Features []Feature
+}
+
+// Capabilities returns what the package found, and what the environment
+// variable WARD forces. The first call, or the first Start, tries the features.
+func Capabilities() Caps { return capabilities() }
+
+// String returns a few lines to paste into a bug report.
+func (c Caps) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "ward: backend=%s tier=%s spawn=%s system=%s/%s go=%s\n",
+		c.Backend, c.Tier, c.Spawn, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	for _, f := range c.Features {
+		if f.OK {
+			fmt.Fprintf(&b, "  %s: yes\n", f.Name)
+		} else {
+			fmt.Fprintf(&b, "  %s: no (%s)\n", f.Name, f.Reason)
+		}
+	}
+	return b.String()
+}
+
+// feature says whether trying name gave an error.
+func feature(name string, err error) Feature {
+	if err != nil {
+		return Feature{Name: name, Reason: err.Error()}
+	}
+	return Feature{Name: name, OK: true}
+}

@@ -1,0 +1,41 @@
+// Package ward starts private child processes: children that no other code in
+// the program can lose, signal by mistake, or wait for in our place.
+//
+//	h, err := ward.Start("/usr/bin/sort", []string{"sort", "names"}, &ward.Attr{
+//		Files: []*os.File{nil, os.Stdout, os.Stderr},
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	state, err := h.Wait(ctx) // any number of callers, any number of times
+//
+// A [Handle] refers to one process, not to a number. Its status is read once
+// and kept; a signal reaches that process or nobody; a child that is dropped
+// is still reaped. Ten thousand waiting children need no thread and, in a
+// [Set], no goroutine. With no live child the package holds neither goroutine
+// nor descriptor, from 50 ms after the last exit on.
+//
+// # Tiers
+//
+// What can a wait4(-1) elsewhere in the program do to a child?
+//
+//   - recoverable, on Linux 6.15 and later: it can take the zombie; Wait reads
+//     the exact status back (PIDFD_GET_INFO), without resource usage.
+//   - detectable, on older Linux and every other Unix: it can take the status;
+//     Wait then returns [ErrStatusLost]. No status is ever invented.
+//
+// [Capabilities] reports the tier, the backend and each feature that was tried.
+//
+// # Systems
+//
+// Linux 5.4 and later use pidfds and one epoll descriptor inside the Go
+// runtime's poller. Older Linux, Linux under a filter that refuses these calls,
+// and every other Unix use a pipe for each child and a reap table. Elsewhere
+// the package compiles and [Start] returns [errors.ErrUnsupported].
+//
+// # Environment
+//
+// The variable WARD forces a choice, for tests and for users in trouble:
+// backend=pidfd, backend=fallback, spawn=std and recover=off, separated by
+// commas.
+package ward

@@ -1,0 +1,58 @@
+package ward
+
+import (
+	"errors"
+	"os"
+	"strconv"
+)
+
+var (
+	// ErrRunning is returned by [Handle.TryWait] while the process runs.
+	ErrRunning = errors.New("process is still running")
+
+	// ErrStatusLost is returned by the waiting methods of [Handle] when other
+	// code in the program reaped the child and the system offers no way to
+	// read the status back. The process is gone; how it ended is not known.
+	ErrStatusLost = errors.New("exit status lost: the child was reaped by other code in this program")
+
+	// ErrClosed is returned by the methods of a [Handle] after Close.
+	ErrClosed = errors.New("handle is closed")
+
+	// ErrEmpty is returned by [Set.Next] when the set has no member left.
+	ErrEmpty = errors.New("set is empty")
+)
+
+// Error records a failed operation on a process.
+type Error struct {
+	Op  string // "start", "wait", "signal", "handle", "close"
+	PID int    // process id, or 0 where there is none yet
+	Err error
+}
+
+// Error returns "ward: op pid: cause".
+func (e *Error) Error() string {
+	s := "ward: " + e.Op
+	if e.PID != 0 {
+		s += " " + strconv.Itoa(e.PID)
+	}
+	return s + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// processDone is os.ErrProcessDone for callers that look for ESRCH, too.
+type processDone struct{}
+
+func (processDone) Error() string { return os.ErrProcessDone.Error() }
+
+func (processDone) Is(target error) bool {
+	return target == os.ErrProcessDone || isNoSuchProcess(target)
+}
+
+// unsupported names the missing thing in an error that is errors.ErrUnsupported.
+type unsupported string
+
+func (u unsupported) Error() string { return string(u) + " is not supported here" }
+
+func (u unsupported) Unwrap() error { return errors.ErrUnsupported }

@@ -1,0 +1,271 @@
+package ward
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+)
+
+// A Handle is a reference to one process. It never refers to another one,
+// even when the process is gone and its number belongs to a stranger.
+//
+// Its methods may be called from any number of goroutines at once. They
+// return an [*Error] that wraps the cause, but for the bare [ErrRunning] and
+// a context's own error. The only implementation is the package's own; a type
+// that embeds a Handle is one, too.
+type Handle interface {
+	// PID returns the process id. The number may belong to a stranger once
+	// the process is gone: use it for reports, not for system calls.
+	PID() int
+
+	// Wait waits until the process is gone and returns how it ended: the same
+	// State to every caller, any number of times, at once if it is known. If
+	// ctx ends first, Wait returns ctx.Err() and the process goes on.
+	// The error is [ErrStatusLost] when other code took the status and the
+	// system does not give it again.
+	Wait(ctx context.Context) (*State, error)
+
+	// TryWait is Wait for a caller that will not wait: it returns [ErrRunning]
+	// while the process runs.
+	TryWait() (*State, error)
+
+	// Done returns a channel that is closed once Wait has its result.
+	Done() <-chan struct{}
+
+	// Signal sends sig to the process. When the process is known to be gone
+	// it makes no system call and returns an error that is
+	// [os.ErrProcessDone] and, on Unix, syscall.ESRCH.
+	Signal(sig os.Signal) error
+
+	// Kill is Signal with [os.Kill].
+	Kill() error
+
+	// KillTree kills everything that Attr.Tree put together with the process.
+	// Without Attr.Tree it is errors.ErrUnsupported.
+	KillTree() error
+
+	// WithHandle calls f with the system's own handle of the process, valid
+	// until f returns: on Linux a pidfd. It returns [os.ErrNoHandle] where the
+	// process is known by number only and [os.ErrProcessDone] after the exit.
+	WithHandle(f func(fd uintptr)) error
+
+	// Close lets go of the process. It goes on, and it is still reaped when it
+	// ends. Calls in progress end as they would have; later ones, PID and Done
+	// apart, return [ErrClosed]. A handle that is not closed leaks nothing.
+	Close() error
+
+	core() *process
+}
+
+// process is the one implementation of [Handle]: the state machine that all
+// backends share. A process runs until reap has a result, which is published
+// once and never changes.
+type process struct {
+	pid  int
+	done chan struct{} // closed when state and err are set for good
+
+	// mu guards the fields below. It is held over calls of the backend, none
+	// of which blocks: so a signal never meets a reaped process.
+	mu      sync.Mutex
+	backend backend // nil once it is closed
+	state   *State
+	err     error
+	pins    int    // users of the backend's handle besides mu's holder
+	sets    []*Set // to be told of the exit
+	closed  bool
+}
+
+func newProcess(pid int, b backend) *process {
+	return &process{pid: pid, backend: b, done: make(chan struct{})}
+}
+
+func (p *process) core() *process { return p }
+
+func (p *process) PID() int { return p.pid }
+
+func (p *process) Done() <-chan struct{} { return p.done }
+
+func (p *process) Wait(ctx context.Context) (*State, error) {
+	if p.isClosed() {
+		return nil, p.fail("wait", ErrClosed)
+	}
+	select {
+	case <-p.done:
+		return p.state, p.err
+	default:
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		// The exit may have come first and its event not been heard yet.
+		if !p.reap() {
+			return nil, ctx.Err()
+		}
+	}
+	return p.state, p.err
+}
+
+func (p *process) TryWait() (*State, error) {
+	if p.isClosed() {
+		return nil, p.fail("wait", ErrClosed)
+	}
+	if !p.reap() {
+		return nil, ErrRunning
+	}
+	return p.state, p.err
+}
+
+func (p *process) Signal(sig os.Signal) error {
+	err := p.signal(sig)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, os.ErrProcessDone) {
+		p.reap() // the backend may have noticed first
+	}
+	return p.fail("signal", err)
+}
+
+func (p *process) signal(sig os.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return ErrClosed
+	case p.exited():
+		return processDone{}
+	}
+	return p.backend.signal(sig)
+}
+
+func (p *process) Kill() error { return p.Signal(os.Kill) }
+
+func (p *process) KillTree() error {
+	return p.fail("kill tree", unsupported("KillTree without Attr.Tree"))
+}
+
+func (p *process) WithHandle(f func(fd uintptr)) error {
+	fd, err := p.pin()
+	if err != nil {
+		return p.fail("handle", err)
+	}
+	defer p.unpin()
+	f(fd)
+	return nil
+}
+
+func (p *process) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return p.fail("close", ErrClosed)
+	}
+	p.closed = true
+	return nil
+}
+
+func (p *process) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// pin returns the backend's handle and keeps it open until unpin.
+func (p *process) pin() (uintptr, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return 0, ErrClosed
+	}
+	if p.exited() {
+		return 0, processDone{}
+	}
+	fd, ok := p.backend.handle()
+	if !ok {
+		return 0, os.ErrNoHandle
+	}
+	p.pins++
+	return fd, nil
+}
+
+func (p *process) unpin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pins--
+	p.releaseBackend()
+}
+
+// exited reports whether the result is published. The caller holds mu.
+func (p *process) exited() bool { return p.state != nil || p.err != nil }
+
+// reap asks the backend for the result, publishes it when there is one, and
+// reports whether there is one. It never blocks.
+func (p *process) reap() bool {
+	p.mu.Lock()
+	if p.exited() {
+		p.mu.Unlock()
+		return true
+	}
+	state, err := p.backend.reap()
+	if errors.Is(err, ErrRunning) {
+		p.mu.Unlock()
+		return false
+	}
+	if err != nil {
+		state, err = nil, p.fail("wait", err)
+	}
+	p.state, p.err = state, err
+	p.releaseBackend()
+	sets := p.sets
+	p.sets = nil
+	close(p.done)
+	p.mu.Unlock()
+
+	for _, s := range sets {
+		s.exited(p)
+	}
+	return true
+}
+
+// releaseBackend closes the backend once nothing needs it. The caller holds mu.
+func (p *process) releaseBackend() {
+	if p.exited() && p.pins == 0 && p.backend != nil {
+		p.backend.close()
+		p.backend = nil
+	}
+}
+
+// notify has s told of the exit, at once if it has been.
+func (p *process) notify(s *Set) {
+	p.mu.Lock()
+	done := p.exited()
+	if !done {
+		p.sets = append(p.sets, s)
+	}
+	p.mu.Unlock()
+	if done {
+		s.exited(p)
+	}
+}
+
+func (p *process) fail(op string, err error) error {
+	return &Error{Op: op, PID: p.pid, Err: err}
+}
+
+// A backend is one child as one mechanism of the system sees it. The process
+// that owns it serialises all calls and makes none after close.
+type backend interface {
+	// reap returns the result, or ErrRunning. It must not block.
+	reap() (*State, error)
+
+	// signal must not block. It reaches this child or nobody, and returns
+	// processDone if it sees that the child is gone.
+	signal(sig os.Signal) error
+
+	// handle returns the system's handle, if the mechanism has one.
+	handle() (uintptr, bool)
+
+	// close gives back whatever the child held in this program.
+	close()
+}

@@ -1,0 +1,40 @@
+//go:build unix
+
+// Package mux hears of the exits of any number of processes with one
+// goroutine and without a thread, through the Go runtime's own poller.
+package mux
+
+import (
+	"os"
+	"sync"
+	"syscall"
+)
+
+var poller struct {
+	mu    sync.Mutex // guards ready
+	ready bool       // the runtime has set its poller up, or had room to
+}
+
+// ReservePoller fails while there are too few descriptors for the Go runtime
+// to set up its poller. At its first use the runtime would abort the program.
+func ReservePoller() error {
+	poller.mu.Lock()
+	defer poller.mu.Unlock()
+	if poller.ready {
+		return nil
+	}
+	// Two for the runtime (epoll and eventfd on Linux), one or two for the
+	// caller's own descriptor.
+	syscall.ForkLock.RLock() // these have no close-on-exec flag
+	defer syscall.ForkLock.RUnlock()
+	for range 2 {
+		var p [2]int
+		if err := syscall.Pipe(p[:]); err != nil {
+			return os.NewSyscallError("pipe", err)
+		}
+		defer syscall.Close(p[0])
+		defer syscall.Close(p[1])
+	}
+	poller.ready = true
+	return nil
+}

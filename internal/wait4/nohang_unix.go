@@ -1,0 +1,7 @@
+//go:build unix && !aix
+
+package wait4
+
+import "syscall"
+
+const noHang = syscall.WNOHANG

@@ -1,0 +1,20 @@
+//go:build unix && !linux
+
+package wardtest
+
+import (
+	"strconv"
+	"syscall"
+)
+
+// descriptors returns the open descriptors below 1024.
+func descriptors() []string {
+	var open []string
+	for fd := range 1024 {
+		var st syscall.Stat_t
+		if syscall.Fstat(fd, &st) == nil {
+			open = append(open, strconv.Itoa(fd))
+		}
+	}
+	return open
+}

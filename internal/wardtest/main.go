@@ -1,0 +1,105 @@
+// Package wardtest runs the tests of ward's packages: children are the test
+// binary itself, and nothing may be left behind.
+package wardtest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Long is set by -args -long: tests then run at full size.
+var Long = flag.Bool("long", false, "run the tests at full size")
+
+// variable names the helper that a child is to run.
+const variable = "WARD_TEST_HELPER"
+
+// helpers are the programs that the test binary can be.
+var helpers = map[string]func(args []string){
+	"exit":  exit,
+	"stdin": stdin,
+}
+
+// Register adds a helper: a child started with Command(name) runs f with its
+// arguments and exits with 0 if f returns.
+func Register(name string, f func(args []string)) {
+	if helpers[name] != nil {
+		panic("helper registered twice: " + name)
+	}
+	helpers[name] = f
+}
+
+// Command returns path, arguments and environment of a child that runs the
+// helper name.
+func Command(name string, args ...string) (path string, argv, env []string) {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return path, append([]string{path}, args...), append(os.Environ(), variable+"="+name)
+}
+
+// Main is the body of a TestMain. In a child it runs the helper; else it prints
+// about, runs the tests, and fails if a goroutine, a descriptor or a zombie is
+// left.
+func Main(m *testing.M, about func() string) {
+	if name, ok := os.LookupEnv(variable); ok {
+		f := helpers[name]
+		if f == nil {
+			fmt.Fprintf(os.Stderr, "no helper %q\n", name)
+			os.Exit(120)
+		}
+		os.Unsetenv(variable)
+		f(os.Args[1:])
+		os.Exit(0)
+	}
+	flag.Parse()
+	fmt.Print(about())
+	usePoller()
+	before := descriptors()
+	code := m.Run()
+	if code == 0 {
+		if err := leaks(before); err != nil {
+			fmt.Fprintln(os.Stderr, "left behind:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// usePoller has the Go runtime open its poller, which it never closes.
+func usePoller() {
+	if r, w, err := os.Pipe(); err == nil {
+		r.Close()
+		w.Close()
+	}
+}
+
+// leaks gives the package the time it may linger, and the system the time to
+// end what was killed.
+func leaks(before []string) (err error) {
+	if err := goleak.Find(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		var left []string
+		for _, fd := range descriptors() {
+			if !slices.Contains(before, fd) {
+				left = append(left, fd)
+			}
+		}
+		switch err = zombies(); {
+		case err != nil:
+		case len(left) > 0:
+			err = fmt.Errorf("descriptors %q", left)
+		default:
+			return nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,260 @@
+package ward
+
+import (
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/wardproc/ward/internal/mux"
+	"golang.org/x/sys/unix"
+)
+
+// exits is the one epoll instance that hears of all children.
+var exits mux.Mux
+
+// pidfd is the Linux backend: a descriptor that refers to the process and not
+// to its number. See pidfd_open(2). It comes from the clone that made the
+// child; a pidfd_open of its number might find a stranger.
+type pidfd struct {
+	fd      int
+	watchID mux.ID
+	process *process
+	reaped  bool // by other code: the status is still to be read
+}
+
+func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
+	if err := exits.Reserve(); err != nil {
+		return nil, &Error{Op: "start", Err: err}
+	}
+	pid, fd, err := spawnStd(name, argv, attr)
+	if err != nil {
+		exits.Release()
+		return nil, err
+	}
+	b := &pidfd{fd: fd}
+	p := newProcess(pid, b)
+	b.process = p
+	p.mu.Lock() // Ready may come before watchID is there
+	defer p.mu.Unlock()
+	b.watchID, err = exits.Watch(fd, b)
+	if err != nil {
+		b.abandon()
+		exits.Release()
+		return nil, &Error{Op: "start", Err: err}
+	}
+	return p, nil
+}
+
+// spawnStd starts a child in the standard library's way.
+func spawnStd(name string, argv []string, attr *Attr) (pid, fd int, err error) {
+	sysattr := attr.procAttr()
+	var sys syscall.SysProcAttr
+	if attr.Sys != nil {
+		sys = *attr.Sys
+	}
+	sys.PidFD = &fd
+	sysattr.Sys = &sys
+	pid, _, err = syscall.StartProcess(name, argv, sysattr)
+	if err != nil {
+		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+	}
+	if attr.Sys == nil || attr.Sys.PidFD == nil {
+		return pid, fd, nil
+	}
+	// The caller asked for a pidfd, too, and owns what it gets.
+	*attr.Sys.PidFD, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		(&pidfd{fd: fd}).abandon()
+		return 0, 0, &Error{Op: "start", Err: os.NewSyscallError("fcntl", err)}
+	}
+	return pid, fd, nil
+}
+
+// abandon ends a child that cannot be watched.
+func (b *pidfd) abandon() {
+	unix.PidfdSendSignal(b.fd, unix.SIGKILL, nil, 0)
+	for waitPidfd(b.fd, nil, unix.WEXITED, nil) == unix.EINTR {
+	}
+	unix.Close(b.fd)
+}
+
+// Ready is called by exits.
+func (b *pidfd) Ready() { b.process.reap() }
+
+func (b *pidfd) reap() (*State, error) {
+	if b.reaped {
+		return b.recover()
+	}
+	s := &State{pid: b.process.pid, hasUsage: true}
+	var info siginfo
+	switch err := waitPidfd(b.fd, &info, unix.WEXITED|unix.WNOHANG, &s.usage); err {
+	case nil:
+		if info.signo == 0 {
+			return nil, ErrRunning
+		}
+		s.status = info.waitStatus()
+		return s, nil
+	case unix.ECHILD:
+		b.reaped = true
+		return b.recover()
+	default:
+		return nil, os.NewSyscallError("waitid", err)
+	}
+}
+
+// recover reads the status that other code, or the kernel itself where SIGCHLD
+// is ignored, has taken.
+func (b *pidfd) recover() (*State, error) {
+	if set, _ := environment(); set.recover == "off" {
+		return nil, ErrStatusLost
+	}
+	// Between taking the zombie and releasing it, neither wait nor the ioctl
+	// knows the status. The release raises a hang-up, so look for that first.
+	released := hungUp(b.fd)
+	status, ok, err := exitInfo(b.fd)
+	switch {
+	case ok:
+		return &State{pid: b.process.pid, status: status, recovered: true}, nil
+	case err != nil || released:
+		return nil, ErrStatusLost
+	}
+	if err := exits.AwaitHangup(b.fd, b.watchID); err != nil {
+		return nil, err
+	}
+	return nil, ErrRunning
+}
+
+func (b *pidfd) signal(sig os.Signal) error {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return unsupported("a signal that is no syscall.Signal")
+	}
+	err := unix.PidfdSendSignal(b.fd, s, nil, 0)
+	if err == unix.ESRCH {
+		return processDone{}
+	}
+	return os.NewSyscallError("pidfd_send_signal", err)
+}
+
+func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
+
+func (b *pidfd) close() {
+	exits.Remove(b.fd, b.watchID)
+	unix.Close(b.fd)
+}
+
+// siginfo is what waitid(2) writes: the head of siginfo_t and, of its union,
+// the part for SIGCHLD, which is aligned as a pointer.
+type siginfo struct {
+	signo  int32
+	errno  int32
+	code   int32
+	_      [unsafe.Sizeof(uintptr(0)) / 8 * 4]byte
+	pid    int32
+	uid    uint32
+	status int32
+	_      [128 - 16 - 12]byte
+}
+
+// waitStatus is the status in the form of wait4(2).
+func (i *siginfo) waitStatus() syscall.WaitStatus {
+	const exited, dumped = 1, 3 // CLD_EXITED, CLD_DUMPED
+	switch i.waitCode() {
+	case exited:
+		return syscall.WaitStatus(i.status << 8)
+	case dumped:
+		return syscall.WaitStatus(i.status | 0x80)
+	}
+	return syscall.WaitStatus(i.status)
+}
+
+// waitCode is si_code, which on MIPS comes before si_errno.
+func (i *siginfo) waitCode() int32 {
+	switch runtime.GOARCH {
+	case "mips", "mipsle", "mips64", "mips64le":
+		return i.errno
+	}
+	return i.code
+}
+
+// waitPidfd wraps waitid(2) with P_PIDFD and the kernel's fifth argument, the
+// resource usage that the C library's waitid hides.
+func waitPidfd(fd int, info *siginfo, options int, usage *syscall.Rusage) error {
+	return unix.Waitid(unix.P_PIDFD, fd, (*unix.Siginfo)(unsafe.Pointer(info)), options, (*unix.Rusage)(unsafe.Pointer(usage)))
+}
+
+// exitInfo reads the status of a reaped process: PIDFD_GET_INFO with
+// PIDFD_INFO_EXIT, Linux 6.15. It reports false before the reap is complete.
+func exitInfo(fd int) (syscall.WaitStatus, bool, error) {
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+	if err := unix.IoctlPidfdInfo(fd, &info); err != nil {
+		return 0, false, os.NewSyscallError("ioctl(PIDFD_GET_INFO)", err)
+	}
+	return syscall.WaitStatus(info.Exit_code), info.Mask&unix.PIDFD_INFO_EXIT != 0, nil
+}
+
+// hungUp reports whether the process has been reaped. Linux before 6.9 never
+// says so.
+func hungUp(fd int) bool {
+	poll := []unix.PollFd{{Fd: int32(fd)}}
+	n, err := unix.Poll(poll, 0)
+	return err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0
+}
+
+// probePidfd asks the two calls that the backend lives on about a descriptor
+// that is not open. A kernel that has them answers EBADF.
+func probePidfd() error {
+	const closed = 1<<31 - 1
+	if err := waitPidfd(closed, nil, unix.WEXITED|unix.WNOHANG, nil); err != unix.EBADF {
+		return os.NewSyscallError("waitid(P_PIDFD)", err)
+	}
+	if err := unix.PidfdSendSignal(closed, 0, nil, 0); err != unix.EBADF {
+		return os.NewSyscallError("pidfd_send_signal", err)
+	}
+	return nil
+}
+
+// pidfdRecovers tells whether the kernel keeps the status of a reaped process.
+// Nothing but a process that is gone can show that (supported_mask moved
+// between 7.0 and 7.1), so a thread of our own ends for it.
+var pidfdRecovers = sync.OnceValue(func() error {
+	fd, err := exitedThread()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, ok, err := exitInfo(fd)
+	if err == nil && !ok {
+		err = unsupported("PIDFD_INFO_EXIT")
+	}
+	return err
+})
+
+// exitedThread returns a pidfd of a thread that is gone. Requires Linux 6.9,
+// which had PIDFD_THREAD first and is older than PIDFD_INFO_EXIT.
+func exitedThread() (fd int, err error) {
+	opened := make(chan struct{})
+	go func() {
+		defer close(opened)
+		runtime.LockOSThread() // and never unlock it: the thread ends
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread never ends. Hold it while another one is tried.
+			defer runtime.UnlockOSThread()
+			fd, err = exitedThread()
+			return
+		}
+		fd, err = unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
+	}()
+	<-opened
+	if err != nil {
+		return -1, os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
+	}
+	for deadline := time.Now().Add(time.Second); !hungUp(fd) && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Microsecond)
+	}
+	return fd, nil
+}

@@ -1,0 +1,59 @@
+package ward
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+)
+
+// settings is what the variable WARD in the environment forces, for tests and
+// for users in trouble: "backend=fallback,recover=off".
+type settings struct {
+	backend string // "", "pidfd" or "fallback"
+	spawn   string // "" or "std"
+	recover string // "" or "off"
+}
+
+// environment reads WARD once, at the first start.
+var environment = sync.OnceValues(func() (settings, error) {
+	return parseSettings(os.Getenv("WARD"))
+})
+
+// parseSettings refuses what it does not know: a misspelt setting that is
+// passed over would test the wrong thing.
+func parseSettings(text string) (settings, error) {
+	var s settings
+	known := map[string]struct {
+		value  *string
+		values string
+	}{
+		"backend": {&s.backend, "pidfd fallback"},
+		"spawn":   {&s.spawn, "std"},
+		"recover": {&s.recover, "off"},
+	}
+	for item := range strings.SplitSeq(text, ",") {
+		if item == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(item, "=")
+		setting, ok := known[key]
+		if !ok {
+			return s, fmt.Errorf("environment variable WARD: unknown setting %q", key)
+		}
+		if !contains(setting.values, value) {
+			return s, fmt.Errorf("environment variable WARD: %s=%q is not one of: %s", key, value, setting.values)
+		}
+		*setting.value = value
+	}
+	return s, nil
+}
+
+func contains(words, word string) bool {
+	for w := range strings.FieldsSeq(words) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,23 @@
+package ward
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSettingsRefuseWhatTheyDoNotKnow(t *testing.T) {
+	for text, want := range map[string]string{
+		"bakend=pidfd":            `unknown setting "bakend"`,
+		"backend=pidf":            `backend="pidf" is not one of: pidfd fallback`,
+		"recover":                 `recover="" is not one of`,
+		"spawn=std,recover=maybe": `recover="maybe"`,
+	} {
+		if _, err := parseSettings(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("parseSettings(%q): %v, want %s", text, err, want)
+		}
+	}
+	got, err := parseSettings("backend=fallback,spawn=std,recover=off")
+	if want := (settings{"fallback", "std", "off"}); got != want || err != nil {
+		t.Errorf("parseSettings: %v, %v", got, err)
+	}
+}

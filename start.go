@@ -1,0 +1,103 @@
+package ward
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// Attr holds the attributes of a new process. The zero Attr, or a nil one,
+// starts it with the program's own environment and directory and no files.
+type Attr struct {
+	// Dir, Env, Files and Sys are those of [os.ProcAttr]: the working
+	// directory, the environment (the program's own if nil), the open files
+	// with their index as descriptor number (a nil entry is a closed one), and
+	// whatever else the system offers. Start does not change *Sys.
+	Dir   string
+	Env   []string
+	Files []*os.File
+	Sys   *syscall.SysProcAttr
+
+	// Private asks for a child that no other code in the program can see by
+	// wait(2) and that raises no SIGCHLD. No backend offers it yet: Start
+	// returns errors.ErrUnsupported.
+	Private bool
+
+	// KillOnParentExit asks for a child that dies when the program ends in
+	// any way. No backend offers it yet: Start returns errors.ErrUnsupported.
+	KillOnParentExit bool
+
+	// Tree asks for a child whose descendants KillTree reaches. No backend
+	// offers it yet: Start returns errors.ErrUnsupported.
+	Tree bool
+}
+
+// Start starts the program name with the arguments argv, of which the first
+// is by convention the name, as [os.StartProcess] does: name is a path and is
+// not looked up in PATH.
+//
+// The error is an [*fs.PathError] when the system would not start the program,
+// and an [*Error] when the package could not watch it or attr asks for what the
+// system does not have (errors.ErrUnsupported). After an error no process, no
+// descriptor and no goroutine is left.
+//
+// On the fallback backend the child has one more open descriptor, the first
+// number after Files and not below 3: it must keep it for its exit to be
+// noticed at once.
+func Start(name string, argv []string, attr *Attr) (Handle, error) {
+	if attr == nil {
+		attr = new(Attr)
+	}
+	if err := attr.supported(); err != nil {
+		return nil, &Error{Op: "start", Err: err}
+	}
+	p, err := start(name, argv, attr)
+	runtime.KeepAlive(attr) // whose Files must not be closed before
+	if err != nil {
+		return nil, attr.explain(err)
+	}
+	return p, nil
+}
+
+// supported returns an error for what no backend offers.
+func (a *Attr) supported() error {
+	switch {
+	case a.Private:
+		return unsupported("Attr.Private")
+	case a.KillOnParentExit:
+		return unsupported("Attr.KillOnParentExit")
+	case a.Tree:
+		return unsupported("Attr.Tree")
+	}
+	return nil
+}
+
+// explain blames the directory, where it is the cause, and not the program.
+// With Sys the directory may mean another one (chroot, another user's view).
+func (a *Attr) explain(err error) error {
+	var path *fs.PathError
+	if a.Dir == "" || a.Sys != nil || !errors.As(err, &path) {
+		return err
+	}
+	_, statErr := os.Stat(a.Dir)
+	if statErr == nil || !errors.As(statErr, &path) {
+		return err
+	}
+	path.Op = "chdir"
+	return path
+}
+
+// procAttr is attr in the form that syscall.StartProcess takes.
+func (a *Attr) procAttr() *syscall.ProcAttr {
+	attr := &syscall.ProcAttr{Dir: a.Dir, Env: a.Env, Sys: a.Sys}
+	if attr.Env == nil {
+		attr.Env = os.Environ()
+	}
+	attr.Files = make([]uintptr, 0, len(a.Files)+1)
+	for _, f := range a.Files {
+		attr.Files = append(attr.Files, f.Fd()) // ^uintptr(0) if f is nil
+	}
+	return attr
+}

@@ -1,0 +1,64 @@
+package ward
+
+import (
+	"runtime"
+	"sync"
+)
+
+// start picks the backend: pidfd, or the fallback where the kernel, a seccomp
+// filter or the environment refuses it.
+func start(name string, argv []string, attr *Attr) (*process, error) {
+	set, err := environment()
+	if err != nil {
+		return nil, &Error{Op: "start", Err: err}
+	}
+	if usePidfd(set) {
+		return startPidfd(name, argv, attr)
+	}
+	return startFallback(name, argv, attr)
+}
+
+func usePidfd(set settings) bool {
+	switch set.backend {
+	case "pidfd":
+		return true
+	case "fallback":
+		return false
+	}
+	return pidfdWorks() == nil
+}
+
+// pidfdWorks tells what of the pidfd backend the system refuses. It opens no
+// descriptor: the answer must not depend on how many are left.
+var pidfdWorks = sync.OnceValue(func() error {
+	if runtime.GOOS == "android" {
+		// Before Android 12 these calls raise SIGSYS instead of failing.
+		return unsupported("pidfd on android")
+	}
+	return probePidfd()
+})
+
+func capabilities() Caps {
+	set, _ := environment()
+	if !usePidfd(set) {
+		return Caps{
+			Backend:  "fallback",
+			Spawn:    "std",
+			Tier:     TierDetectable,
+			Features: []Feature{feature("pidfd", pidfdWorks())},
+		}
+	}
+	caps := Caps{Backend: "pidfd", Spawn: "std", Tier: TierDetectable}
+	info := pidfdRecovers()
+	if set.recover == "off" {
+		info = unsupported("recovery with WARD=recover=off")
+	}
+	if info == nil {
+		caps.Tier = TierRecoverable
+	}
+	caps.Features = []Feature{
+		feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks()),
+		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
+	}
+	return caps
+}

@@ -1,0 +1,56 @@
+package ward
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// A Step is one attempt of [Stop] to end a process.
+type Step struct {
+	Signal os.Signal     // nil sends none
+	Wait   time.Duration // how long to wait for the exit before the next step
+}
+
+// Stop ends the process of h step by step and returns how it ended. Each step
+// sends its signal and waits; after the last one Stop waits for as long as ctx
+// lets it. Without steps it asks with SIGTERM, or os.Interrupt where there is
+// none, and after 5 seconds kills.
+//
+// A signal that the system does not have counts as a step that failed, and the
+// next one follows at once. Stop returns ctx.Err() when ctx ends first: the
+// process then has got the signals so far.
+func Stop(ctx context.Context, h Handle, steps ...Step) (*State, error) {
+	if len(steps) == 0 {
+		steps = []Step{{terminate, 5 * time.Second}, {os.Kill, 0}}
+	}
+	for i, step := range steps {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if step.Signal != nil {
+			err := h.Signal(step.Signal)
+			if errors.Is(err, errors.ErrUnsupported) && i < len(steps)-1 {
+				continue
+			}
+			if err != nil && !errors.Is(err, os.ErrProcessDone) {
+				return nil, err
+			}
+		}
+		if i == len(steps)-1 {
+			break
+		}
+		timer := time.NewTimer(step.Wait)
+		select {
+		case <-h.Done():
+			timer.Stop()
+			return h.Wait(ctx)
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		case <-timer.C:
+		}
+	}
+	return h.Wait(ctx)
+}
