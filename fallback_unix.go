@@ -183,21 +183,27 @@ func (t *reapTable) sweeper(empty <-chan struct{}) {
 		signal.Notify(hint, syscall.SIGCHLD)
 		defer signal.Stop(hint)
 	}
+	var heard <-chan os.Signal // hint, but nil during a rest
+	rest := time.After(0)
 	for {
 		select {
-		case <-hint:
-		case <-time.After(sweepInterval):
+		case <-rest:
+			heard = hint
+			continue
 		case <-empty:
 			time.Sleep(sweepLinger)
 			if t.end() {
 				return
 			}
+			continue
+		case <-heard:
+		case <-time.After(sweepInterval):
 		}
-		// Most hints are for a child whose pipe has told already. A rest in
-		// proportion keeps thousands of them from sweeping thousands each.
 		begin := time.Now()
 		t.sweep()
-		time.Sleep(min(20*time.Since(begin), sweepInterval))
+		// Most hints are for a child whose pipe has told already. A rest in
+		// proportion keeps thousands of them from sweeping thousands each.
+		heard, rest = nil, time.After(20*time.Since(begin))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -37,11 +38,15 @@ func Register(name string, f func(args []string)) {
 // Command returns path, arguments and environment of a child that runs the
 // helper name.
 func Command(name string, args ...string) (path string, argv, env []string) {
-	path, err := os.Executable()
+	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
-	return path, append([]string{path}, args...), append(os.Environ(), variable+"="+name)
+	path = self
+	if runtime.GOOS == "linux" {
+		path = "/proc/self/exe" // open to every user, whatever folder it is in
+	}
+	return path, append([]string{self}, args...), append(os.Environ(), variable+"="+name)
 }
 
 // Main is the body of a TestMain. In a child it runs the helper; else it prints

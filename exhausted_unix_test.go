@@ -1,0 +1,128 @@
+//go:build unix
+
+package ward_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() { wardtest.Register("exhaust", func([]string) { exhaust() }) }
+
+func TestStartWithoutDescriptorsFailsAndLeavesNothing(t *testing.T) {
+	runReport(t, nil, "exhaust")
+}
+
+// exhaust leaves 0, 1, 2 ... descriptors free and starts a child, until there
+// are enough: so each one that a start needs is missing once.
+func exhaust() {
+	var taken []int
+	for {
+		fd, err := syscall.Dup(2)
+		if err != nil {
+			break
+		}
+		syscall.CloseOnExec(fd)
+		taken = append(taken, fd)
+	}
+	poller := 3 // at most: the Go runtime's own, which it opens once and keeps
+	for {
+		free := unused()
+		path, argv, env := wardtest.Command("exit", "0")
+		h, err := ward.Start(path, argv, &ward.Attr{Env: env})
+		if err == nil {
+			if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
+				complain("with %d free: Wait() = %v, %v", free, state, err)
+			}
+			fmt.Printf("a start needs %d descriptors\n", free)
+			break
+		}
+		var typed *ward.Error
+		var failed *fs.PathError
+		if !errors.Is(err, syscall.EMFILE) || !errors.As(err, &typed) && !errors.As(err, &failed) {
+			complain("with %d free: %T %v", free, err, err)
+		}
+		spin(100 * time.Millisecond) // the package may linger
+		switch left := unused(); {
+		case left == free:
+		case free-left <= poller:
+			poller = 0
+		default:
+			complain("with %d free: %d after the start failed with %v", free, left, err)
+		}
+		if _, err := syscall.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
+			complain("with %d free: a child is left: %v", free, err)
+		}
+		syscall.Close(taken[len(taken)-1])
+		taken = taken[:len(taken)-1]
+	}
+}
+
+// spin waits without a timer: for its first one the runtime opens its poller,
+// and aborts if it cannot.
+func spin(d time.Duration) {
+	for begin := time.Now(); time.Since(begin) < d; {
+		runtime.Gosched()
+	}
+}
+
+// unused returns how many descriptors are left.
+func unused() int {
+	var fds []int
+	for {
+		fd, err := syscall.Dup(2)
+		if err != nil {
+			break
+		}
+		fds = append(fds, fd)
+	}
+	for _, fd := range fds {
+		syscall.Close(fd)
+	}
+	return len(fds)
+}
+
+// complain ends a helper that has found something wrong.
+func complain(format string, args ...any) {
+	fmt.Printf(format+"\n", args...)
+	os.Exit(1)
+}
+
+// runReport runs a helper that checks something by itself: it fails the test
+// with what the helper printed if that exits with another code than 0.
+func runReport(t *testing.T, attr *ward.Attr, helper string, args ...string) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var a ward.Attr
+	if attr != nil {
+		a = *attr
+	}
+	a.Files = []*os.File{nil, w, w}
+	h := start(t, &a, helper, args...)
+	w.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := wait(t, h); !state.Success() {
+		t.Errorf("%s: %v\n%s", helper, state, text)
+	} else if len(text) > 0 {
+		t.Logf("%s", text)
+	}
+	return string(text)
+}

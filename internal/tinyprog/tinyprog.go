@@ -1,0 +1,130 @@
+// Package tinyprog makes the smallest programs that Linux runs: an ELF header,
+// one program header and a few instructions, about 150 bytes in one page.
+// Thousands of them fit where a Go program each would not, and measured with
+// them a start is a start and not a child's own start-up.
+package tinyprog
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+)
+
+// code is what the programs run, one instruction to a line. The kernel enters
+// with argc at the stack pointer, argv[0] eight bytes above it and argv[1]
+// sixteen; the stack is the buffer.
+type code struct {
+	machine elf.Machine
+	exit    []byte
+	hold    []byte
+}
+
+var codes = map[string]code{
+	"amd64": {
+		machine: elf.EM_X86_64,
+		exit: bytes.Join([][]byte{
+			{0x31, 0xff},                   // xor edi, edi
+			{0x48, 0x8b, 0x74, 0x24, 0x10}, // mov rsi, [rsp+16]     argv[1]
+			{0x48, 0x85, 0xf6},             // test rsi, rsi
+			{0x74, 0x03},                   // je +3                 without one, 0
+			{0x0f, 0xb6, 0x3e},             // movzx edi, byte [rsi] its first byte
+			{0xb8, 231, 0, 0, 0},           // mov eax, exit_group
+			{0x0f, 0x05},                   // syscall
+		}, nil),
+		hold: bytes.Join([][]byte{
+			{0x31, 0xc0},         // xor eax, eax            read
+			{0x31, 0xff},         // xor edi, edi            from stdin
+			{0x48, 0x89, 0xe6},   // mov rsi, rsp
+			{0xba, 1, 0, 0, 0},   // mov edx, 1
+			{0x0f, 0x05},         // syscall
+			{0x48, 0x85, 0xc0},   // test rax, rax
+			{0x7f, 0xed},         // jg -19                  again after a byte
+			{0x31, 0xff},         // xor edi, edi
+			{0xb8, 231, 0, 0, 0}, // mov eax, exit_group
+			{0x0f, 0x05},         // syscall
+		}, nil),
+	},
+	"arm64": {
+		machine: elf.EM_AARCH64,
+		exit: words(
+			0xd2800000, // mov x0, #0
+			0xf9400be1, // ldr x1, [sp, #16]    argv[1]
+			0xb4000041, // cbz x1, +2           without one, 0
+			0x39400020, // ldrb w0, [x1]        its first byte
+			0xd2800bc8, // mov x8, #94          exit_group
+			0xd4000001, // svc #0
+		),
+		hold: words(
+			0xd2800000, // mov x0, #0           from stdin
+			0x910003e1, // mov x1, sp
+			0xd2800022, // mov x2, #1
+			0xd28007e8, // mov x8, #63          read
+			0xd4000001, // svc #0
+			0xf100001f, // cmp x0, #0
+			0x54ffff4c, // b.gt -6              again after a byte
+			0xd2800000, // mov x0, #0
+			0xd2800bc8, // mov x8, #94          exit_group
+			0xd4000001, // svc #0
+		),
+	},
+}
+
+// Exit returns a program for GOARCH arch that exits with the first byte of its
+// first argument, or with 0. It returns nil where there is none.
+func Exit(arch string) []byte { return image(codes[arch].machine, codes[arch].exit) }
+
+// Hold returns a program for GOARCH arch that reads standard input to its end
+// and exits with 0. It returns nil where there is none.
+func Hold(arch string) []byte { return image(codes[arch].machine, codes[arch].hold) }
+
+// words lays out the instructions of a machine that has 32 bits in each.
+func words(code ...uint32) []byte {
+	var b []byte
+	for _, w := range code {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return b
+}
+
+// image returns a static executable that runs code: see elf(5). One segment
+// maps the whole file, headers included, readable and executable.
+func image(machine elf.Machine, code []byte) []byte {
+	const (
+		base      = 0x400000
+		alignment = 0x10000 // arm64 kernels have pages of up to 64 KiB
+	)
+	if code == nil {
+		return nil
+	}
+	var header elf.Header64
+	var segment elf.Prog64
+	headers := binary.Size(header) + binary.Size(segment)
+	header = elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{
+			0x7f, 'E', 'L', 'F',
+			byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT), byte(elf.ELFOSABI_NONE),
+		},
+		Type:      uint16(elf.ET_EXEC),
+		Machine:   uint16(machine),
+		Version:   uint32(elf.EV_CURRENT),
+		Ehsize:    uint16(binary.Size(header)),
+		Phoff:     uint64(binary.Size(header)),
+		Phentsize: uint16(binary.Size(segment)),
+		Phnum:     1,
+		Entry:     base + uint64(headers),
+	}
+	segment = elf.Prog64{
+		Type:   uint32(elf.PT_LOAD),
+		Flags:  uint32(elf.PF_R | elf.PF_X),
+		Vaddr:  base,
+		Paddr:  base,
+		Filesz: uint64(headers + len(code)),
+		Memsz:  uint64(headers + len(code)),
+		Align:  alignment,
+	}
+	var file bytes.Buffer
+	for _, part := range []any{header, segment, code} {
+		binary.Write(&file, binary.LittleEndian, part) // a Buffer takes all
+	}
+	return file.Bytes()
+}

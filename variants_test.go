@@ -1,0 +1,42 @@
+package ward_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+// TestVariants runs all tests again for each choice that the environment can
+// force, in a process of its own.
+func TestVariants(t *testing.T) {
+	if os.Getenv("WARD") != "" {
+		t.Skip("this process is a variant")
+	}
+	if ward.Capabilities().Backend != "pidfd" {
+		t.Skip("no other backend on this system")
+	}
+	variants := []string{"backend=fallback", "recover=off"}
+	for _, variant := range variants {
+		t.Run(variant, func(t *testing.T) {
+			args := []string{"-test.v"}
+			if *wardtest.Long {
+				args = append(args, "-long")
+			}
+			self, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(self, args...)
+			cmd.Env = append(os.Environ(), "WARD="+variant)
+			out, err := cmd.CombinedOutput()
+			t.Logf("%d tests passed", bytes.Count(out, []byte("\n--- PASS: ")))
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
