@@ -1,7 +1,6 @@
 package ward
 
 import (
-	"io/fs"
 	"os"
 	"runtime"
 	"sync"
@@ -30,7 +29,7 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	pid, fd, err := spawnStd(name, argv, attr)
+	pid, fd, err := spawnChild(name, argv, attr)
 	if err != nil {
 		exits.Release()
 		return nil, err
@@ -47,31 +46,6 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
-}
-
-// spawnStd starts a child in the standard library's way.
-func spawnStd(name string, argv []string, attr *Attr) (pid, fd int, err error) {
-	sysattr := attr.procAttr()
-	var sys syscall.SysProcAttr
-	if attr.Sys != nil {
-		sys = *attr.Sys
-	}
-	sys.PidFD = &fd
-	sysattr.Sys = &sys
-	pid, _, err = syscall.StartProcess(name, argv, sysattr)
-	if err != nil {
-		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
-	}
-	if attr.Sys == nil || attr.Sys.PidFD == nil {
-		return pid, fd, nil
-	}
-	// The caller asked for a pidfd, too, and owns what it gets.
-	*attr.Sys.PidFD, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		(&pidfd{fd: fd}).abandon()
-		return 0, 0, &Error{Op: "start", Err: os.NewSyscallError("fcntl", err)}
-	}
-	return pid, fd, nil
 }
 
 // abandon ends a child that cannot be watched.

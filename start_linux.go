@@ -3,6 +3,8 @@ package ward
 import (
 	"runtime"
 	"sync"
+
+	"github.com/wardproc/ward/internal/spawn"
 )
 
 // start picks the backend: pidfd, or the fallback where the kernel, a seccomp
@@ -48,7 +50,14 @@ func capabilities() Caps {
 			Features: []Feature{feature("pidfd", pidfdWorks())},
 		}
 	}
-	caps := Caps{Backend: "pidfd", Spawn: "std", Tier: TierDetectable}
+	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
+	works := spawn.Works()
+	if set.spawn == "std" {
+		works = unsupported("a spawn program with WARD=spawn=std")
+	}
+	if works != nil {
+		caps.Spawn = "std"
+	}
 	info := pidfdRecovers()
 	if set.recover == "off" {
 		info = unsupported("recovery with WARD=recover=off")
@@ -59,6 +68,7 @@ func capabilities() Caps {
 	caps.Features = []Feature{
 		feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks()),
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
+		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 	}
 	return caps
 }

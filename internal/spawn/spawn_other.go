@@ -1,0 +1,20 @@
+//go:build !linux || (!amd64 && !arm64)
+
+// Package spawn is for Linux on amd64 and arm64; elsewhere it starts nothing.
+package spawn
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Covers reports false.
+func Covers(*syscall.ProcAttr) bool { return false }
+
+// Works returns errors.ErrUnsupported.
+func Works() error { return errors.ErrUnsupported }
+
+// Start returns errors.ErrUnsupported.
+func Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return 0, 0, errors.ErrUnsupported
+}
