@@ -95,6 +95,9 @@ func (p *process) Wait(ctx context.Context) (*State, error) {
 		return p.state, p.err
 	default:
 	}
+	if ctx.Done() == nil {
+		p.waitOnThread()
+	}
 	select {
 	case <-p.done:
 	case <-ctx.Done():
@@ -249,6 +252,33 @@ func (p *process) notify(s *Set) {
 	}
 }
 
+// threads bounds the waits that spend a thread.
+var threads = make(chan struct{}, 2)
+
+// waitOnThread waits in a system call of its own, if there is a free place, and
+// returns after some milliseconds at the latest. The kernel wakes a thread that
+// waits sooner than the Go scheduler wakes a goroutine: short children, one
+// at a time, are faster by a quarter. Two places keep the number of threads a
+// constant, and the time limit frees them from long waits.
+func (p *process) waitOnThread() {
+	select {
+	case threads <- struct{}{}:
+		defer func() { <-threads }()
+	default:
+		return
+	}
+	p.mu.Lock()
+	b, ok := p.backend.(blocker)
+	if ok {
+		p.pins++
+	}
+	p.mu.Unlock()
+	if ok {
+		defer p.unpin()
+		b.block(p.reap)
+	}
+}
+
 func (p *process) fail(op string, err error) error {
 	return &Error{Op: op, PID: p.pid, Err: err}
 }
@@ -268,4 +298,11 @@ type backend interface {
 
 	// close gives back whatever the child held in this program.
 	close()
+}
+
+// A blocker is a backend that can wait on a thread. block returns when the
+// child has exited, and reap has been called, or after some milliseconds. It
+// is called without the process's mutex.
+type blocker interface {
+	block(reap func() bool)
 }

@@ -32,10 +32,14 @@ func TestWaitReturnsExitCode(t *testing.T) {
 
 func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 	h := startHeld(t)
-	var wg sync.WaitGroup
+	var wg, ended sync.WaitGroup
 	results := make(chan *ward.State, 100)
 	for i := range 100 {
-		wg.Go(func() {
+		group := &wg
+		if i%3 == 0 {
+			group = &ended
+		}
+		group.Go(func() {
 			ctx := context.Background()
 			if i%3 == 0 {
 				var cancel context.CancelFunc
@@ -53,7 +57,7 @@ func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(30 * time.Millisecond) // all contexts have ended
+	ended.Wait()
 	h.release()
 	wg.Wait()
 	first := wait(t, h)
@@ -62,9 +66,9 @@ func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 			t.Errorf("Wait returned %p to one caller and %p to another", state, first)
 		}
 	}
-	ended, cancel := context.WithCancel(context.Background())
+	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	if state, err := h.Wait(ended); state != first || err != nil {
+	if state, err := h.Wait(over); state != first || err != nil {
 		t.Errorf("Wait after the exit with a context that has ended: %v, %v", state, err)
 	}
 }

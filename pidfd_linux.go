@@ -114,6 +114,18 @@ func (b *pidfd) signal(sig os.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
+// block keeps exits from hearing of the child: one waker is enough.
+func (b *pidfd) block(reap func() bool) {
+	const milliseconds = 5
+	exits.Suspend(b.fd)
+	for {
+		unix.Poll([]unix.PollFd{{Fd: int32(b.fd), Events: unix.POLLIN}}, milliseconds)
+		if reap() || exits.Resume(b.fd, b.watchID) == nil {
+			return
+		}
+	}
+}
+
 func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
 
 func (b *pidfd) close() {

@@ -95,7 +95,24 @@ func (m *Mux) Watch(fd int, w Watcher) (ID, error) {
 // no more when it has merely exited. Requires Linux 6.9, before which a pidfd
 // has no hang-up.
 func (m *Mux) AwaitHangup(fd int, id ID) error {
-	return control(m.epfd, unix.EPOLL_CTL_MOD, fd, 0, id)
+	err := control(m.epfd, unix.EPOLL_CTL_MOD, fd, 0, id)
+	if errors.Is(err, unix.ENOENT) { // suspended
+		err = control(m.epfd, unix.EPOLL_CTL_ADD, fd, 0, id)
+	}
+	return err
+}
+
+// Suspend has the watcher of fd no longer told, for a caller that looks for
+// itself.
+func (m *Mux) Suspend(fd int) { control(m.epfd, unix.EPOLL_CTL_DEL, fd, 0, 0) }
+
+// Resume ends Suspend.
+func (m *Mux) Resume(fd int, id ID) error {
+	err := control(m.epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id)
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
 }
 
 // Remove ends the watch of fd, which must still be open. A call of the watcher
