@@ -28,6 +28,7 @@ import (
 type numbered struct {
 	process  *process
 	lifeline *os.File // the read end of the pipe
+	release  func()   // gives back what launch holds
 	result   func() (*State, error)
 }
 
@@ -45,12 +46,17 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 		sysattr.Files = append(sysattr.Files, ^uintptr(0))
 	}
 	sysattr.Files = append(sysattr.Files, w.Fd())
-	pid, _, err := syscall.StartProcess(name, argv, sysattr)
+	var pid int
+	release, err := launch(attr.Sys, func() (err error) {
+		pid, _, err = syscall.StartProcess(name, argv, sysattr)
+		return err
+	})
 	if err != nil {
 		r.Close()
+		release()
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
-	b := &numbered{lifeline: r}
+	b := &numbered{lifeline: r, release: release}
 	p := newProcess(pid, b)
 	b.process = p
 	table.add(p)
@@ -113,6 +119,7 @@ func (b *numbered) handle() (uintptr, bool) { return 0, false }
 func (b *numbered) close() {
 	b.lifeline.Close()
 	table.remove(b.process)
+	b.release()
 }
 
 // table is the reap table of the fallback backend: pid to process. While it

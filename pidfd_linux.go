@@ -1,6 +1,7 @@
 package ward
 
 import (
+	"io/fs"
 	"os"
 	"runtime"
 	"sync"
@@ -22,38 +23,56 @@ type pidfd struct {
 	fd      int
 	watchID mux.ID
 	process *process
-	reaped  bool // by other code: the status is still to be read
+	reaped  bool   // by other code: the status is still to be read
+	release func() // gives back what launch holds
 }
 
 func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	pid, fd, err := spawnChild(name, argv, attr)
+	sysattr := attr.procAttr()
+	b := new(pidfd)
+	var pid int
+	release, err := launch(attr.Sys, func() (err error) {
+		pid, b.fd, err = spawnChild(name, argv, sysattr)
+		return err
+	})
+	b.release = release
 	if err != nil {
 		exits.Release()
-		return nil, err
+		release()
+		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
-	b := &pidfd{fd: fd}
 	p := newProcess(pid, b)
 	b.process = p
 	p.mu.Lock() // Ready may come before watchID is there
 	defer p.mu.Unlock()
-	b.watchID, err = exits.Watch(fd, b)
+	if b.watchID, err = exits.Watch(b.fd, b); err == nil {
+		err = b.share(attr.Sys)
+	}
 	if err != nil {
 		b.abandon()
-		exits.Release()
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
 }
 
-// abandon ends a child that cannot be watched.
+// share gives a pidfd of its own to a caller who asked for one.
+func (b *pidfd) share(sys *syscall.SysProcAttr) (err error) {
+	if sys == nil || sys.PidFD == nil {
+		return nil
+	}
+	*sys.PidFD, err = unix.FcntlInt(uintptr(b.fd), unix.F_DUPFD_CLOEXEC, 0)
+	return os.NewSyscallError("fcntl", err)
+}
+
+// abandon ends a child that nobody is to hear of.
 func (b *pidfd) abandon() {
 	unix.PidfdSendSignal(b.fd, unix.SIGKILL, nil, 0)
 	for waitPidfd(b.fd, nil, unix.WEXITED, nil) == unix.EINTR {
 	}
-	unix.Close(b.fd)
+	b.close()
 }
 
 // Ready is called by exits.
@@ -131,6 +150,7 @@ func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
 func (b *pidfd) close() {
 	exits.Remove(b.fd, b.watchID)
 	unix.Close(b.fd)
+	b.release()
 }
 
 // siginfo is what waitid(2) writes: the head of siginfo_t and, of its union,

@@ -2,11 +2,9 @@ package ward
 
 import (
 	"errors"
-	"io/fs"
-	"os"
+	"runtime"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/wardproc/ward/internal/spawn"
 	"golang.org/x/sys/unix"
@@ -15,34 +13,16 @@ import (
 // spawnChild starts a child and returns its pidfd, by a spawn program where
 // that covers what attr asks for, else in the standard library's way. Both do
 // the same; only, a spawn program gives the child no descriptor but Files.
-func spawnChild(name string, argv []string, attr *Attr) (pid, fd int, err error) {
-	sysattr := attr.procAttr()
-	how := spawnStd
-	if set, _ := environment(); set.spawn != "std" && spawn.Works() == nil && spawn.Covers(sysattr) {
-		how = spawn.Start
-	}
-	try := func() { pid, fd, err = how(name, argv, sysattr) }
-	if attr.Sys != nil && attr.Sys.Credential != nil {
-		try = keepDumpable(try)
-	}
-	retryTextBusy(try, &err)
-	if err != nil {
-		var errno syscall.Errno
-		if errors.As(err, &errno) {
-			err = errno // without the name of the call, as users know it
+func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
+	if set, _ := environment(); set.spawn != "std" && spawn.Works() == nil && spawn.Covers(attr) {
+		pid, fd, err = spawn.Start(name, argv, attr)
+		var failed *spawn.Error
+		if errors.As(err, &failed) {
+			err = failed.Errno // without the call's name, as users know it
 		}
-		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return pid, fd, err
 	}
-	if attr.Sys == nil || attr.Sys.PidFD == nil {
-		return pid, fd, nil
-	}
-	// The caller asked for a pidfd, too, and owns what it gets.
-	*attr.Sys.PidFD, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		(&pidfd{fd: fd}).abandon()
-		return 0, 0, &Error{Op: "start", Err: os.NewSyscallError("fcntl", err)}
-	}
-	return pid, fd, nil
+	return spawnStd(name, argv, attr)
 }
 
 // spawnStd starts a child in the standard library's way.
@@ -58,17 +38,19 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	return pid, fd, err
 }
 
-// retryTextBusy repeats try while *err is ETXTBSY: a program that was just
-// written is busy for as long as a child forked meanwhile holds the descriptor
-// it was written through (golang/go#22315). The pauses add up to 100 ms.
-func retryTextBusy(try func(), err *error) {
-	for pause := 100 * time.Microsecond; ; pause *= 2 {
-		try()
-		if !errors.Is(*err, syscall.ETXTBSY) || pause > 50*time.Millisecond {
-			return
-		}
-		time.Sleep(pause)
+// launch calls try, which starts a child with sys, until it succeeds or fails
+// for good. What sys does to this program it takes back; release is to be
+// called when the child is gone, or was not started.
+func launch(sys *syscall.SysProcAttr, try func() error) (release func(), err error) {
+	release = func() {}
+	if sys != nil && sys.Credential != nil {
+		try = keepDumpable(try)
 	}
+	if sys != nil && sys.Pdeathsig != 0 {
+		parent.hold()
+		try, release = parent.call(try), parent.release
+	}
+	return release, retryTextBusy(try)
 }
 
 // dumpable remembers the program's dumpable flag over starts with Credential.
@@ -82,8 +64,8 @@ var dumpable struct {
 }
 
 // keepDumpable returns a try that leaves the dumpable flag as it was.
-func keepDumpable(try func()) func() {
-	return func() {
+func keepDumpable(try func() error) func() error {
+	return func() error {
 		dumpable.mu.Lock()
 		if dumpable.starts == 0 {
 			dumpable.before, _ = unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
@@ -91,7 +73,7 @@ func keepDumpable(try func()) func() {
 		dumpable.starts++
 		dumpable.mu.Unlock()
 
-		try()
+		err := try()
 
 		dumpable.mu.Lock()
 		defer dumpable.mu.Unlock()
@@ -99,5 +81,67 @@ func keepDumpable(try func()) func() {
 		if dumpable.starts == 0 && dumpable.before == 1 {
 			unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
 		}
+		return err
+	}
+}
+
+// parent is the thread that starts the children with Pdeathsig. The kernel
+// sends that signal when the thread that started the child ends, which the Go
+// runtime's threads may do at any time (golang/go#27505). This one stays for
+// as long as one of the children.
+var parent parentThread
+
+type parentThread struct {
+	mu    sync.Mutex  // guards the fields below
+	holds int         // children, and starts under way
+	calls chan func() // to the thread, if there is one
+}
+
+// hold keeps the thread until release.
+func (t *parentThread) hold() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds++
+	if t.calls == nil {
+		t.calls = make(chan func())
+		go serve(t.calls)
+	}
+}
+
+func serve(calls <-chan func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for call := range calls {
+		call()
+	}
+}
+
+func (t *parentThread) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds--
+	if t.holds == 0 {
+		close(t.calls)
+		t.calls = nil
+	}
+}
+
+// call returns a try that runs on the thread, which the caller holds, with the
+// signal mask of the caller's own thread.
+func (t *parentThread) call(try func() error) func() error {
+	return func() error {
+		t.mu.Lock()
+		calls := t.calls
+		t.mu.Unlock()
+		var mask unix.Sigset_t
+		unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask)
+		result := make(chan error, 1)
+		calls <- func() {
+			var own unix.Sigset_t
+			unix.PthreadSigmask(unix.SIG_SETMASK, &mask, &own)
+			defer unix.PthreadSigmask(unix.SIG_SETMASK, &own, nil)
+			result <- try()
+		}
+		return <-result
 	}
 }

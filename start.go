@@ -15,6 +15,12 @@ type Attr struct {
 	// directory, the environment (the program's own if nil), the open files
 	// with their index as descriptor number (a nil entry is a closed one), and
 	// whatever else the system offers. Start does not change *Sys.
+	//
+	// On Linux, where a spawn program starts the child (see Capabilities), it
+	// has no open descriptor but Files, not even one without the close-on-exec
+	// flag. Sys.Pdeathsig is sent when the program dies, and not, as with
+	// os/exec, when one of its threads ends; such a child does not take its
+	// namespaces and the like from the caller's thread.
 	Dir   string
 	Env   []string
 	Files []*os.File

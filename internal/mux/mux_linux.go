@@ -74,7 +74,7 @@ func (m *Mux) release() {
 }
 
 // Watch has w told when fd, a pidfd, is readable: the process has exited. It
-// uses up a reservation, unless it fails; Remove gives it back.
+// uses up a reservation, which Remove gives back, also after an error.
 func (m *Mux) Watch(fd int, w Watcher) (ID, error) {
 	m.mu.Lock()
 	m.lastID++
@@ -82,13 +82,7 @@ func (m *Mux) Watch(fd int, w Watcher) (ID, error) {
 	m.watchers[id] = w
 	m.mu.Unlock()
 
-	if err := control(epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id); err != nil {
-		m.mu.Lock()
-		delete(m.watchers, id)
-		m.mu.Unlock()
-		return 0, err
-	}
-	return id, nil
+	return id, control(epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id)
 }
 
 // AwaitHangup has the watcher of fd told when the process has been reaped, and

@@ -17,6 +17,7 @@ type code struct {
 	machine elf.Machine
 	exit    []byte
 	hold    []byte
+	pause   []byte
 }
 
 var codes = map[string]code{
@@ -43,6 +44,11 @@ var codes = map[string]code{
 			{0xb8, 231, 0, 0, 0}, // mov eax, exit_group
 			{0x0f, 0x05},         // syscall
 		}, nil),
+		pause: bytes.Join([][]byte{
+			{0xb8, 34, 0, 0, 0}, // mov eax, pause
+			{0x0f, 0x05},        // syscall
+			{0xeb, 0xf7},        // jmp -9
+		}, nil),
 	},
 	"arm64": {
 		machine: elf.EM_AARCH64,
@@ -66,6 +72,15 @@ var codes = map[string]code{
 			0xd2800bc8, // mov x8, #94          exit_group
 			0xd4000001, // svc #0
 		),
+		pause: words(
+			0xd2800000, // mov x0, #0           no descriptors
+			0xd2800001, // mov x1, #0
+			0xd2800002, // mov x2, #0           no time limit
+			0xd2800003, // mov x3, #0           the present mask
+			0xd2800928, // mov x8, #73          ppoll
+			0xd4000001, // svc #0
+			0x17fffffa, // b -6
+		),
 	},
 }
 
@@ -76,6 +91,10 @@ func Exit(arch string) []byte { return image(codes[arch].machine, codes[arch].ex
 // Hold returns a program for GOARCH arch that reads standard input to its end
 // and exits with 0. It returns nil where there is none.
 func Hold(arch string) []byte { return image(codes[arch].machine, codes[arch].hold) }
+
+// Pause returns a program for GOARCH arch that waits for a signal to end it. It
+// returns nil where there is none.
+func Pause(arch string) []byte { return image(codes[arch].machine, codes[arch].pause) }
 
 // words lays out the instructions of a machine that has 32 bits in each.
 func words(code ...uint32) []byte {
