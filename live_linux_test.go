@@ -50,7 +50,7 @@ func keepAlive(n int) {
 			complain("child %d: %v", i, err)
 		}
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 			defer cancel()
 			if state, err := h.Wait(ctx); err != nil || !state.Success() {
 				complain("child %d: Wait() = %v, %v", i, state, err)

@@ -146,15 +146,16 @@ func TestThievesTakeNoStatusUnnoticed(t *testing.T) {
 	if stolen.Load() == 0 {
 		t.Error("the thieves took nothing: this test shows nothing")
 	}
+	noticed := &c.lost
 	if ward.Capabilities().Tier >= ward.TierRecoverable {
+		noticed = &c.recovered
 		if c.lost.Load() > 0 {
 			t.Errorf("%d statuses lost on the %v tier", c.lost.Load(), ward.Capabilities().Tier)
 		}
-		if c.recovered.Load() != stolen.Load() {
-			t.Errorf("%d recovered, %d stolen", c.recovered.Load(), stolen.Load())
-		}
-	} else if c.lost.Load() != stolen.Load() {
-		t.Errorf("%d lost, %d stolen", c.lost.Load(), stolen.Load())
+	}
+	// Thieves in PID 1 take orphans, too.
+	if n := noticed.Load(); n > stolen.Load() || n < stolen.Load() && os.Getpid() != 1 {
+		t.Errorf("%d thefts noticed of %d", n, stolen.Load())
 	}
 }
 

@@ -1,0 +1,215 @@
+package ward_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/tinyprog"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	wardtest.Register("lower limit", func([]string) { lowerLimit() })
+	wardtest.Register("original limit", func([]string) { compareLimits() })
+	wardtest.Register("refused", refused)
+	wardtest.Register("orphaning", func([]string) { startAndWaitToBeKilled() })
+	wardtest.Register("death signal", func([]string) {
+		var signal int32
+		unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0)
+		time.Sleep(100 * time.Millisecond)
+		fmt.Println(signal)
+		time.Sleep(time.Minute)
+	})
+}
+
+const lowLimit = 500
+
+func TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt(t *testing.T) {
+	needFast(t)
+	if text := runReport(t, nil, "lower limit"); !strings.Contains(text, "3 equal") {
+		t.Error("nothing was compared")
+	}
+}
+
+// lowerLimit starts a program with a soft limit that the Go runtime raises.
+func lowerLimit() {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		complain("%v", err)
+	}
+	limit.Cur = lowLimit
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		complain("%v", err)
+	}
+	h, err := tryStart(&ward.Attr{Files: []*os.File{nil, os.Stdout, os.Stderr}}, "original limit")
+	if err != nil {
+		complain("%v", err)
+	}
+	if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
+		complain("%v, %v", state, err)
+	}
+}
+
+func compareLimits() {
+	path, err := tiny(tinyprog.Pause(runtime.GOARCH))
+	if err != nil {
+		complain("%v", err)
+	}
+	for _, want := range []uint64{lowLimit, lowLimit + 50} {
+		for _, way := range ways {
+			pid, end, err := way.start(spec{path, []string{"pause"}, ward.Attr{}})
+			if err != nil {
+				complain("%s: %v", way.name, err)
+			}
+			var limit unix.Rlimit
+			if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+				complain("%v", err)
+			}
+			end()
+			if limit.Cur != want {
+				complain("%s: RLIMIT_NOFILE %+v, want %d", way.name, limit, want)
+			}
+		}
+		fmt.Println(len(ways), "equal")
+		// What the program sets itself is inherited.
+		var limit syscall.Rlimit
+		syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+		limit.Cur = lowLimit + 50
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			complain("%v", err)
+		}
+	}
+}
+
+// TestRefusedCallsLeaveAWayToStart has a seccomp filter refuse each call that
+// the spawn path lives on.
+func TestRefusedCallsLeaveAWayToStart(t *testing.T) {
+	needFast(t)
+	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM} {
+		for name, c := range map[string]struct {
+			number uintptr
+			spawn  string
+		}{
+			"clone3":      {unix.SYS_CLONE3, "std"},
+			"close_range": {unix.SYS_CLOSE_RANGE, "std"},
+			"pidfd_getfd": {unix.SYS_PIDFD_GETFD, "fast"},
+			"ptrace":      {unix.SYS_PTRACE, ""},
+		} {
+			t.Run(fmt.Sprintf("%s %v", name, errno), func(t *testing.T) {
+				runReport(t, nil, "refused", fmt.Sprint(c.number), fmt.Sprint(int(errno)), c.spawn)
+			})
+		}
+	}
+}
+
+func refused(args []string) {
+	number, _ := strconv.Atoi(args[0])
+	errno, _ := strconv.Atoi(args[1])
+	refuse(syscall.Errno(errno), uintptr(number))
+	r, w, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	high, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD_CLOEXEC, 300)
+	if err != nil {
+		complain("%v", err)
+	}
+	for range 3 {
+		h, err := tryStart(&ward.Attr{Files: []*os.File{os.NewFile(uintptr(high), "high")}}, "stdin", "8")
+		if err != nil {
+			complain("%v\n%v", err, ward.Capabilities())
+		}
+		if _, err := h.TryWait(); err != ward.ErrRunning {
+			complain("the child did not get its file: %v", err)
+		}
+		w.Close()
+		if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 8 {
+			complain("%v, %v", state, err)
+		}
+	}
+	if caps := ward.Capabilities(); args[2] != "" && caps.Spawn != args[2] {
+		complain("%v", caps)
+	}
+}
+
+func TestDeathSignalIsForTheProgramAndNotForAThread(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphaning")
+	w.Close()
+	line := make([]byte, 16)
+	n, err := r.Read(line) // from the grandchild, long after its starter's thread
+	if err != nil || strings.TrimSpace(string(line[:n])) != strconv.Itoa(int(syscall.SIGKILL)) {
+		t.Errorf("death signal %q, %v", line[:n], err)
+	}
+	h.Kill()
+	wait(t, h)
+	r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := r.Read(line); err != io.EOF {
+		t.Errorf("the grandchild lives on: %v", err)
+	}
+}
+
+// startAndWaitToBeKilled starts a child from a thread that ends at once.
+func startAndWaitToBeKilled() {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlock it
+		_, err := tryStart(&ward.Attr{
+			Files: []*os.File{nil, os.Stdout, os.Stderr},
+			Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+		}, "death signal")
+		started <- err
+	}()
+	if err := <-started; err != nil {
+		complain("%v", err)
+	}
+	os.Stdout.Close()
+	time.Sleep(time.Minute)
+}
+
+func TestChildIsPutIntoItsCgroup(t *testing.T) {
+	needFast(t)
+	const root = "/sys/fs/cgroup"
+	dir, err := os.MkdirTemp(root, "ward-test-")
+	if err != nil {
+		t.Skipf("no right to make a cgroup: %v", err)
+	}
+	defer os.Remove(dir)
+	group, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer group.Close()
+	if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err != nil {
+		t.Skipf("no cgroup2 in %s: %v", root, err)
+	}
+	s := newStage(t)
+	for _, way := range ways {
+		attr := ward.Attr{Sys: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}}
+		pid, end, err := way.start(spec{s.program, []string{"pause"}, attr})
+		if err != nil {
+			t.Errorf("%s: %v", way.name, err)
+			continue
+		}
+		if got := strings.TrimSpace(report(pid)["cgroup"]); !strings.HasSuffix(got, "/"+filepath.Base(dir)) {
+			t.Errorf("%s: child in cgroup %q, want %s", way.name, got, dir)
+		}
+		end()
+	}
+}
