@@ -50,11 +50,7 @@ func TestExitIsHeardWhileAGrandchildKeepsThePipe(t *testing.T) {
 	defer w.Close() // ends the grandchild
 	defer r.Close()
 	h := start(t, &ward.Attr{Files: []*os.File{r, nil, os.Stderr}}, "leaver")
-	select {
-	case <-h.Done():
-	case <-time.After(20 * time.Second):
-		t.Fatal("the exit was not heard")
-	}
+	mustExitSoon(t, h)
 	if state := wait(t, h); state.ExitCode() != 6 {
 		t.Errorf("Wait() = %v", state)
 	}
@@ -67,8 +63,18 @@ func TestChildThatClosesItsDescriptorsHasNotExited(t *testing.T) {
 		t.Errorf("TryWait: %v", err)
 	}
 	begin := time.Now()
+	mustExitSoon(t, h)
 	if state := wait(t, h); state.ExitCode() != 9 {
 		t.Errorf("Wait() = %v", state)
 	}
 	t.Logf("exit heard %v after", time.Since(begin))
+}
+
+func mustExitSoon(t *testing.T, h ward.Handle) {
+	t.Helper()
+	select {
+	case <-h.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("the exit was not heard")
+	}
 }

@@ -167,20 +167,33 @@ func TestDeathSignalIsForTheProgramAndNotForAThread(t *testing.T) {
 
 // startAndWaitToBeKilled starts a child from a thread that ends at once.
 func startAndWaitToBeKilled() {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlock it
+	onMortalThread(func() {
 		_, err := tryStart(&ward.Attr{
 			Files: []*os.File{nil, os.Stdout, os.Stderr},
 			Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 		}, "death signal")
-		started <- err
-	}()
-	if err := <-started; err != nil {
-		complain("%v", err)
-	}
+		if err != nil {
+			complain("%v", err)
+		}
+	})
 	os.Stdout.Close()
 	time.Sleep(time.Minute)
+}
+
+// onMortalThread runs f on a thread that ends with it. The main thread does not.
+func onMortalThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlock it
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		onMortalThread(f)
+	}()
+	<-done
 }
 
 func TestChildIsPutIntoItsCgroup(t *testing.T) {

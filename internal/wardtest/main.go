@@ -105,7 +105,7 @@ func leaks(before []string) (err error) {
 		switch err = zombies(); {
 		case err != nil:
 		case len(left) > 0:
-			err = fmt.Errorf("descriptors %q", left)
+			err = fmt.Errorf("%d descriptors, such as %q", len(left), left[0])
 		default:
 			return nil
 		}
