@@ -12,10 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linger is how long an idle Mux keeps its goroutine and descriptor, so that a
-// run of short children does not build and tear it down each time.
-const linger = 50 * time.Millisecond
-
 // A Watcher is told when its descriptor is ready. Ready is called again and
 // again until the descriptor is removed. It must not block.
 type Watcher interface{ Ready() }
