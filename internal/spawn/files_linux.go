@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closed is the entry of ProcAttr.Files for a descriptor that is not open.
-const closed = ^uintptr(0)
-
 // lowFiles is the number of descriptors that a child may copy from its parent
 // at next to no cost.
 const lowFiles = 64
@@ -29,16 +26,7 @@ const callFetch = "pidfd_getfd"
 // needs what ptrace(2) calls PTRACE_MODE_ATTACH_REALCREDS. copyFiles is for
 // where that was refused.
 func (p *program) takeTable(files []uintptr, copyFiles bool) {
-	p.sources = p.sources[:0]
-	end := 0 // of the part that has the files
-	for _, fd := range files {
-		source := -1
-		if fd != closed {
-			source = int(fd)
-		}
-		p.sources = append(p.sources, source)
-		end = max(end, source+1)
-	}
+	end := p.setSources(files)
 	if end <= lowFiles || copyFiles {
 		p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(end), ^uintptr(0), unix.CLOSE_RANGE_UNSHARE)
 		return
@@ -61,27 +49,14 @@ func (p *program) takeTable(files []uintptr, copyFiles bool) {
 // placeFiles moves the files to where the child is to find them and closes all
 // else.
 func (p *program) placeFiles() {
-	// First out of the way: a file whose number a file before it will take.
-	spare := len(p.sources)
-	for _, source := range p.sources {
-		spare = max(spare, source+1)
-	}
-	for i, source := range p.sources {
-		if source >= 0 && source < i {
-			p.add("dup3", wantSuccess, unix.SYS_DUP3, uintptr(source), uintptr(spare), unix.O_CLOEXEC)
-			p.sources[i] = spare
-			spare++
-		}
-	}
-	for i, source := range p.sources {
-		switch {
-		case source < 0:
-			p.add("close", wantAnything, unix.SYS_CLOSE, uintptr(i))
-		case source == i:
-			p.add("fcntl(F_SETFD)", wantSuccess, unix.SYS_FCNTL, uintptr(i), unix.F_SETFD, 0)
-		default:
-			p.add("dup3", wantSuccess, unix.SYS_DUP3, uintptr(source), uintptr(i), 0)
-		}
-	}
+	p.moveFiles(0)
 	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(len(p.sources)), ^uintptr(0), 0)
+}
+
+func (p *script) dup(from, to int) {
+	p.add("dup3", wantSuccess, unix.SYS_DUP3, uintptr(from), uintptr(to), 0)
+}
+
+func (p *script) dupCloseOnExec(from, to int) {
+	p.add("dup3", wantSuccess, unix.SYS_DUP3, uintptr(from), uintptr(to), unix.O_CLOEXEC)
 }

@@ -5,7 +5,6 @@ package spawn
 import (
 	"os"
 	"reflect"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -15,18 +14,10 @@ import (
 // program is a spawn program and the memory it refers to. Nothing in it moves
 // or changes while a child runs it.
 type program struct {
-	shared  shared
-	steps   []step
-	calls   []string // the name of each step, for errors
-	strings []byte   // NUL-terminated
-	vectors []uintptr
-	limit   unix.Rlimit
-	groups  []uint32
-	sources []int // where in the child's table each of its files is
+	script
+	shared shared
+	limit  unix.Rlimit
 }
-
-// keepStrings is the most memory that a program in the pool may hold.
-const keepStrings = 64 << 10
 
 // Covers reports whether a spawn program can do what sys asks for. What it
 // does not know, it does not cover.
@@ -102,85 +93,6 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, copy
 
 // reset forgets the last program and keeps its memory for the next.
 func (p *program) reset() {
-	p.steps = p.steps[:0]
-	p.calls = p.calls[:0]
-	p.groups = nil
+	p.script.reset()
 	p.shared.args = cloneArgs{}
-	if cap(p.strings) > keepStrings {
-		p.strings, p.vectors = nil, nil
-	}
-}
-
-// add appends a step. Its arguments may point into p, which is on the heap and
-// so stays where it is.
-func (p *program) add(call string, want, number uintptr, args ...uintptr) {
-	s := step{number: number, want: want}
-	copy(s.args[:], args)
-	p.steps = append(p.steps, s)
-	p.calls = append(p.calls, call)
-}
-
-// call returns the name of the step at an address.
-func (p *program) call(address uintptr) string {
-	first := uintptr(unsafe.Pointer(&p.steps[0]))
-	return p.calls[(address-first)/unsafe.Sizeof(step{})]
-}
-
-// The places in vectors: of three strings and, after a nil, of argv. A nil, the
-// environment and another nil follow.
-const (
-	nameString = iota
-	dirString
-	chrootString
-	_
-	firstArg
-)
-
-// layOut copies all strings into p.strings and their addresses into p.vectors.
-func (p *program) layOut(name string, argv, env []string, dir, chroot string) error {
-	size := len(name) + len(dir) + len(chroot) + 3
-	for _, s := range argv {
-		size += len(s) + 1
-	}
-	for _, s := range env {
-		size += len(s) + 1
-	}
-	if cap(p.strings) < size { // and no append below moves it
-		p.strings = make([]byte, 0, size)
-	}
-	p.strings = p.strings[:0]
-	p.vectors = p.vectors[:0]
-	for _, list := range [...][]string{{name, dir, chroot}, argv, env} {
-		for _, s := range list {
-			if strings.IndexByte(s, 0) >= 0 {
-				return syscall.EINVAL
-			}
-			p.vectors = append(p.vectors, p.end())
-			p.strings = append(append(p.strings, s...), 0)
-		}
-		p.vectors = append(p.vectors, 0)
-	}
-	return nil
-}
-
-// end is the address behind the last of the strings.
-func (p *program) end() uintptr {
-	return uintptr(unsafe.Pointer(unsafe.SliceData(p.strings))) + uintptr(len(p.strings))
-}
-
-func (p *program) str(i int) uintptr { return p.vectors[i] }
-
-func (p *program) argv() uintptr { return uintptr(unsafe.Pointer(&p.vectors[firstArg])) }
-
-func (p *program) envv(argc int) uintptr {
-	return uintptr(unsafe.Pointer(&p.vectors[firstArg+argc+1]))
-}
-
-func (p *program) setCredential(c *syscall.Credential) {
-	if !c.NoSetGroups {
-		p.groups = append([]uint32{0}, c.Groups...) // one more: there is an address if there is no group
-		p.add("setgroups", wantSuccess, unix.SYS_SETGROUPS, uintptr(len(c.Groups)), uintptr(unsafe.Pointer(unsafe.SliceData(p.groups[1:]))))
-	}
-	p.add("setgid", wantSuccess, unix.SYS_SETGID, uintptr(c.Gid))
-	p.add("setuid", wantSuccess, unix.SYS_SETUID, uintptr(c.Uid))
 }

@@ -1,6 +1,7 @@
-//go:build !linux || (!amd64 && !arm64)
+//go:build !freebsd && (!linux || (!amd64 && !arm64))
 
-// Package spawn is for Linux on amd64 and arm64; elsewhere it starts nothing.
+// Package spawn is for Linux and FreeBSD on amd64 and arm64; elsewhere it starts
+// nothing.
 package spawn
 
 import (

@@ -1,0 +1,24 @@
+//go:build !amd64 && !arm64
+
+// Package spawn is for Linux and FreeBSD on amd64 and arm64; elsewhere it starts
+// nothing.
+package spawn
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Daemon is PD_DAEMON of pdfork(2).
+const Daemon = 0x1
+
+// Covers reports false.
+func Covers(*syscall.ProcAttr) bool { return false }
+
+// Works returns errors.ErrUnsupported.
+func Works() error { return errors.ErrUnsupported }
+
+// Start returns errors.ErrUnsupported.
+func Start(string, []string, *syscall.ProcAttr, int) (pid, fd int, err error) {
+	return 0, 0, errors.ErrUnsupported
+}
