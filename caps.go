@@ -35,8 +35,8 @@ type Feature struct {
 
 // Caps tells what the package found on the system it runs on.
 type Caps struct {
-	Backend  string // "pidfd", "fallback" or "none"
-	Spawn    string // "std": the standard library's way to start a child
+	Backend  string // "pidfd", "procdesc", "kqueue", "fallback" or "none"
+	Spawn    string // "fast": spawn programs; "std": the standard library's way
 	Tier     Tier   // of a child started without Attr.Private
 	Features []Feature
 }

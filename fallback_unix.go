@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/wardproc/ward/internal/mux"
-	"github.com/wardproc/ward/internal/wait4"
 )
 
 // numbered is the fallback backend, for any Unix: a child known by its number.
@@ -79,7 +78,7 @@ func (b *numbered) listen() {
 
 func (b *numbered) reap() (*State, error) {
 	if b.result == nil {
-		state, err := b.wait()
+		state, err := waitNumber(b.process.pid)
 		if err == ErrRunning {
 			return nil, err
 		}
@@ -88,30 +87,11 @@ func (b *numbered) reap() (*State, error) {
 	return b.result()
 }
 
-// wait wraps wait4(2), by number and without blocking.
-func (b *numbered) wait() (*State, error) {
-	s := &State{pid: b.process.pid, hasUsage: true}
-	pid, err := wait4.Try(s.pid, &s.status, &s.usage)
-	switch {
-	case err == syscall.ECHILD:
-		return nil, ErrStatusLost
-	case err != nil:
-		return nil, os.NewSyscallError("wait4", err)
-	case pid == 0:
-		return nil, ErrRunning
-	}
-	return s, nil
-}
-
 func (b *numbered) signal(sig os.Signal) error {
-	s, ok := sig.(syscall.Signal)
-	if !ok {
-		return unsupported("a signal that is no syscall.Signal")
-	}
-	if _, err := b.reap(); err != ErrRunning {
-		return processDone{}
-	}
-	return os.NewSyscallError("kill", syscall.Kill(b.process.pid, s))
+	return signalNumber(b.process.pid, sig, func() bool {
+		_, err := b.reap()
+		return err != ErrRunning
+	})
 }
 
 func (b *numbered) handle() (uintptr, bool) { return 0, false }

@@ -124,7 +124,7 @@ func (b *pidfd) recover() (*State, error) {
 func (b *pidfd) signal(sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
-		return unsupported("a signal that is no syscall.Signal")
+		return errStrangeSignal
 	}
 	err := unix.PidfdSendSignal(b.fd, s, nil, 0)
 	if err == unix.ESRCH {

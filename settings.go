@@ -10,7 +10,7 @@ import (
 // settings is what the variable WARD in the environment forces, for tests and
 // for users in trouble: "backend=fallback,recover=off".
 type settings struct {
-	backend string // "", "pidfd" or "fallback"
+	backend string // "", "pidfd", "procdesc", "kqueue" or "fallback"
 	spawn   string // "" or "std"
 	recover string // "" or "off"
 }
@@ -28,7 +28,7 @@ func parseSettings(text string) (settings, error) {
 		value  *string
 		values string
 	}{
-		"backend": {&s.backend, "pidfd fallback"},
+		"backend": {&s.backend, "pidfd procdesc kqueue fallback"},
 		"spawn":   {&s.spawn, "std"},
 		"recover": {&s.recover, "off"},
 	}
@@ -47,6 +47,14 @@ func parseSettings(text string) (settings, error) {
 		*setting.value = value
 	}
 	return s, nil
+}
+
+// oneOf refuses a backend that the system does not have.
+func (s settings) oneOf(backends string) error {
+	if s.backend == "" || contains(backends, s.backend) {
+		return nil
+	}
+	return unsupported("WARD=backend=" + s.backend)
 }
 
 func contains(words, word string) bool {

@@ -20,19 +20,24 @@ type Attr struct {
 	// has no open descriptor but Files, not even one without the close-on-exec
 	// flag. Sys.Pdeathsig is sent when the program dies, and not, as with
 	// os/exec, when one of its threads ends; such a child does not take its
-	// namespaces and the like from the caller's thread.
+	// namespaces and the like from the caller's thread. On FreeBSD a child
+	// that a spawn program starts has no descriptor but Files, either.
 	Dir   string
 	Env   []string
 	Files []*os.File
 	Sys   *syscall.SysProcAttr
 
 	// Private asks for a child that no other code in the program can see by
-	// wait(2) and that raises no SIGCHLD. No backend offers it yet: Start
-	// returns errors.ErrUnsupported.
+	// wait4(-1) and that raises no SIGCHLD: FreeBSD, with process descriptors.
+	// There, wait4(0) and a wait by process group do see it; its status is
+	// read back. Elsewhere, and together with those fields of Sys for which
+	// FreeBSD needs the standard library (Foreground, Jail, Pdeathsig,
+	// Ptrace), Start returns errors.ErrUnsupported.
 	Private bool
 
 	// KillOnParentExit asks for a child that dies when the program ends in
-	// any way. No backend offers it yet: Start returns errors.ErrUnsupported.
+	// any way: FreeBSD, with the limits of Private. Elsewhere Start returns
+	// errors.ErrUnsupported.
 	KillOnParentExit bool
 
 	// Tree asks for a child whose descendants KillTree reaches. No backend
@@ -56,7 +61,7 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)
 	}
-	if err := attr.supported(); err != nil {
+	if err := attr.supported(offers()); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
 	p, err := start(name, argv, attr)
@@ -67,12 +72,15 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	return p, nil
 }
 
-// supported returns an error for what no backend offers.
-func (a *Attr) supported() error {
+// An offer tells which extras of Attr a backend has.
+type offer struct{ private, killOnParentExit bool }
+
+// supported returns an error for what o does not offer.
+func (a *Attr) supported(o offer) error {
 	switch {
-	case a.Private:
+	case a.Private && !o.private:
 		return unsupported("Attr.Private")
-	case a.KillOnParentExit:
+	case a.KillOnParentExit && !o.killOnParentExit:
 		return unsupported("Attr.KillOnParentExit")
 	case a.Tree:
 		return unsupported("Attr.Tree")

@@ -11,6 +11,9 @@ import (
 // filter or the environment refuses it.
 func start(name string, argv []string, attr *Attr) (*process, error) {
 	set, err := environment()
+	if err == nil {
+		err = set.oneOf("pidfd fallback")
+	}
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -19,6 +22,9 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	return startFallback(name, argv, attr)
 }
+
+// offers is what Attr may ask for.
+func offers() offer { return offer{} }
 
 func usePidfd(set settings) bool {
 	switch set.backend {

@@ -1,17 +1,20 @@
-//go:build unix && !linux
+//go:build unix && !linux && !darwin && !freebsd
 
 package ward
 
 func start(name string, argv []string, attr *Attr) (*process, error) {
 	set, err := environment()
+	if err == nil {
+		err = set.oneOf("fallback")
+	}
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	if set.backend == "pidfd" {
-		return nil, &Error{Op: "start", Err: unsupported("WARD=backend=pidfd")}
-	}
 	return startFallback(name, argv, attr)
 }
+
+// offers is what Attr may ask for.
+func offers() offer { return offer{} }
 
 func capabilities() Caps {
 	return Caps{Backend: "fallback", Spawn: "std", Tier: TierDetectable}

@@ -1,0 +1,8 @@
+//go:build !wardkqueue
+
+package ward
+
+const (
+	defaultBackend = "procdesc"
+	backends       = "procdesc kqueue fallback" // that the environment may choose
+)

@@ -1,0 +1,42 @@
+//go:build unix
+
+package ward
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/wardproc/ward/internal/wait4"
+)
+
+// waitNumber wraps wait4(2), by number and without blocking. It returns
+// ErrRunning, or ErrStatusLost if there is no such child.
+func waitNumber(pid int) (*State, error) {
+	s := &State{pid: pid, hasUsage: true}
+	got, err := wait4.Try(pid, &s.status, &s.usage)
+	switch {
+	case err == syscall.ECHILD:
+		return nil, ErrStatusLost
+	case err != nil:
+		return nil, os.NewSyscallError("wait4", err)
+	case got == 0:
+		return nil, ErrRunning
+	}
+	return s, nil
+}
+
+// signalNumber wraps kill(2). The number is the child's own until it is reaped:
+// gone, which is called first, reports whether it has been, and no reap may be
+// under way elsewhere.
+func signalNumber(pid int, sig os.Signal, gone func() bool) error {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return errStrangeSignal
+	}
+	if gone() {
+		return processDone{}
+	}
+	return os.NewSyscallError("kill", syscall.Kill(pid, s))
+}
+
+const errStrangeSignal = unsupported("a signal that is no syscall.Signal")
