@@ -16,10 +16,14 @@ func TestVariants(t *testing.T) {
 	if os.Getenv("WARD") != "" {
 		t.Skip("this process is a variant")
 	}
-	if ward.Capabilities().Backend != "pidfd" {
+	variants := map[string][]string{
+		"pidfd":    {"backend=fallback", "recover=off"},
+		"procdesc": {"backend=kqueue", "backend=fallback", "recover=off"},
+		"kqueue":   {"backend=fallback", "recover=off"},
+	}[ward.Capabilities().Backend]
+	if variants == nil {
 		t.Skip("no other backend on this system")
 	}
-	variants := []string{"backend=fallback", "recover=off"}
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {
 			args := []string{"-test.v"}

@@ -1,0 +1,211 @@
+package ward_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wait4"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	// keeper starts a child that says its number and lives as long as its
+	// standard input, and lives on itself.
+	wardtest.Register("keeper", func(args []string) {
+		_, err := tryStart(&ward.Attr{
+			Files:            []*os.File{os.Stdin, os.Stdout, os.Stderr},
+			KillOnParentExit: args[0] == "kill",
+		}, "say number")
+		if err != nil {
+			complain("%v", err)
+		}
+		os.Stdout.Close()
+		time.Sleep(time.Minute)
+	})
+	wardtest.Register("say number", func([]string) {
+		fmt.Println(os.Getpid())
+		io.Copy(io.Discard, os.Stdin)
+	})
+}
+
+// needProcdesc skips a test of process descriptors where they are not in use.
+func needProcdesc(t *testing.T) {
+	t.Helper()
+	caps := ward.Capabilities()
+	if caps.Backend == "procdesc" {
+		return
+	}
+	if os.Getenv("WARD") == "" && !forNumbers {
+		t.Errorf("process descriptors are not in use:\n%v", caps)
+	}
+	t.Skipf("backend %s", caps.Backend)
+}
+
+func TestPrivateChildIsNotSeenByWait(t *testing.T) {
+	needProcdesc(t)
+	raised := make(chan os.Signal, 1)
+	signal.Notify(raised, syscall.SIGCHLD)
+	defer signal.Stop(raised)
+	h := start(t, &ward.Attr{Private: true}, "exit", "42")
+	waitFindsNone(t, "while it runs")
+	hangUp(t, h)
+	waitFindsNone(t, "after the exit")
+	state := wait(t, h)
+	if state.ExitCode() != 42 || state.Recovered() || state.SysUsage() == nil {
+		t.Errorf("Wait() = %v, recovered %v, usage %v", state, state.Recovered(), state.SysUsage())
+	}
+	select {
+	case <-raised:
+		t.Error("SIGCHLD was raised")
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+// waitFindsNone checks that the program has no child for wait4(-1). PID 1 has
+// orphans.
+func waitFindsNone(t *testing.T, when string) {
+	t.Helper()
+	var status syscall.WaitStatus
+	if pid, err := wait4.Try(-1, &status, nil); err != syscall.ECHILD && os.Getpid() != 1 {
+		t.Errorf("wait4(-1) = %d, %v %s; want ECHILD", pid, err, when)
+	}
+}
+
+// hangUp waits until poll(2) says that the process of h has exited.
+func hangUp(t *testing.T, h ward.Handle) {
+	t.Helper()
+	err := h.WithHandle(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd)}}
+		for {
+			n, err := unix.Poll(poll, 10_000)
+			if err == unix.EINTR {
+				continue
+			}
+			if err != nil || n == 0 {
+				t.Errorf("poll(%d) = %d, %v", fd, n, err)
+			}
+			return
+		}
+	})
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+}
+
+func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
+	needProcdesc(t)
+	for range 50 {
+		h := start(t, nil, "exit", "17")
+		var status syscall.WaitStatus
+		var stolen bool
+		for {
+			pid, err := syscall.Wait4(0, &status, 0, nil) // blocks until the exit
+			if err == syscall.EINTR {
+				continue
+			}
+			stolen = err == nil && pid == h.PID()
+			break
+		}
+		state, err := h.Wait(context.Background())
+		if err != nil {
+			t.Fatalf("Wait: %v; stolen: %v", err, stolen)
+		}
+		if state.ExitCode() != 17 || state.Recovered() != stolen {
+			t.Fatalf("Wait() = %v, recovered %v; stolen: %v", state, state.Recovered(), stolen)
+		}
+		if err := h.Kill(); !errors.Is(err, syscall.ESRCH) {
+			t.Fatalf("Kill after the theft: %v", err)
+		}
+	}
+}
+
+func TestHandleIsAProcessDescriptor(t *testing.T) {
+	needProcdesc(t)
+	h := startHeld(t)
+	err := h.WithHandle(func(fd uintptr) {
+		var pid int32
+		_, _, errno := unix.Syscall(unix.SYS_PDGETPID, fd, uintptr(unsafe.Pointer(&pid)), 0)
+		if errno != 0 || int(pid) != h.PID() {
+			t.Errorf("pdgetpid(%d) = %d, %v; want %d", fd, pid, errno, h.PID())
+		}
+		if flags, err := unix.FcntlInt(fd, unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("fcntl(F_GETFD) = %#x, %v; want FD_CLOEXEC", flags, err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKillOnParentExitEndsWithTheProgram(t *testing.T) { killKeeper(t, "kill", false) }
+
+func TestChildOutlivesTheProgram(t *testing.T) { killKeeper(t, "let live", true) }
+
+func killKeeper(t *testing.T, order string, outlives bool) {
+	needProcdesc(t)
+	in, release, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	keeper := start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, "keeper", order)
+	in.Close()
+	w.Close()
+	out := bufio.NewReader(r)
+	line, err := out.ReadString('\n')
+	grandchild, _ := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || grandchild <= 1 {
+		t.Fatalf("the grandchild says %q, %v", line, err)
+	}
+	keeper.Kill()
+	wait(t, keeper)
+	r.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	_, err = out.ReadByte()
+	if ended := err == io.EOF; ended == outlives {
+		t.Errorf("grandchild %d, read of its output: %v", grandchild, err)
+	}
+}
+
+func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
+	needProcdesc(t)
+	for name, sys := range map[string]*syscall.SysProcAttr{
+		"Pdeathsig": {Pdeathsig: syscall.SIGTERM},
+		"Jail":      {Jail: 1},
+	} {
+		for _, attr := range []*ward.Attr{{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}} {
+			if h, err := tryStart(attr, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
+				t.Errorf("Start with %s: %v, %v", name, h, err)
+			}
+		}
+	}
+}
+
+// TestUncoveredChildIsWatchedByNumber starts what no spawn program covers.
+func TestUncoveredChildIsWatchedByNumber(t *testing.T) {
+	needProcdesc(t)
+	h := start(t, &ward.Attr{Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}, "exit", "3")
+	if err := h.WithHandle(func(uintptr) {}); !errors.Is(err, os.ErrNoHandle) && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("WithHandle: %v", err)
+	}
+	if state := wait(t, h); state.ExitCode() != 3 {
+		t.Errorf("Wait() = %v", state)
+	}
+}
