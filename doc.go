@@ -19,8 +19,10 @@
 //
 // What can a wait4(-1) elsewhere in the program do to a child?
 //
-//   - recoverable, on Linux 6.15 and later: it can take the zombie; Wait reads
-//     the exact status back (PIDFD_GET_INFO), without resource usage.
+//   - private, on FreeBSD (pdfork): nothing; it does not see the child.
+//   - recoverable, on Linux 6.15 and later and on Darwin: it can take the
+//     zombie; Wait reads the exact status back (PIDFD_GET_INFO,
+//     NOTE_EXITSTATUS), without resource usage.
 //   - detectable, on older Linux and every other Unix: it can take the status;
 //     Wait then returns [ErrStatusLost]. No status is ever invented.
 //
@@ -29,13 +31,17 @@
 // # Systems
 //
 // Linux 5.4 and later use pidfds and one epoll descriptor inside the Go
-// runtime's poller. Older Linux, Linux under a filter that refuses these calls,
-// and every other Unix use a pipe for each child and a reap table. Elsewhere
-// the package compiles and [Start] returns [errors.ErrUnsupported].
+// runtime's poller. FreeBSD uses process descriptors, Darwin the numbers of its
+// children, both with one kqueue and one thread in kevent(2). On Darwin, and on
+// FreeBSD for what a spawn program does not cover, a thief that is faster than
+// the registration with the kqueue takes the status for good. Older Linux,
+// systems under a filter that refuses these calls, and every other Unix use a
+// pipe for each child and a reap table. Elsewhere the package compiles and
+// [Start] returns [errors.ErrUnsupported].
 //
 // # Environment
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
-// backend=pidfd, backend=fallback, spawn=std and recover=off, separated by
-// commas.
+// backend=pidfd, procdesc, kqueue or fallback, spawn=std and recover=off,
+// separated by commas.
 package ward

@@ -186,7 +186,7 @@ func TestIgnoredSIGCHLDIsAThief(t *testing.T) {
 		if err != nil || state.ExitCode() != 5 || !state.Recovered() {
 			t.Errorf("Wait() = %v, %v", state, err)
 		}
-		if state.SysUsage() != nil {
+		if state != nil && state.SysUsage() != nil {
 			t.Error("a recovered state has resource usage")
 		}
 	case !errors.Is(err, ward.ErrStatusLost):

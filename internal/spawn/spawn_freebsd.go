@@ -122,8 +122,8 @@ func (p *program) run(read, write, flags int) (pid, fd int, err error) {
 // report waits for the exec, or for what the child says of its failure. A child
 // that is killed before its exec says nothing: it was started, and has exited.
 func (p *program) report(read int) error {
-	var f failure
-	buffer := unsafe.Slice((*byte)(unsafe.Pointer(&f)), unsafe.Sizeof(f))
+	f := &p.shared.failure // the child has written its copy
+	buffer := unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f))
 	for {
 		n, err := unix.Read(read, buffer)
 		switch {
