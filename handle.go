@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // A Handle is a reference to one process. It never refers to another one,
@@ -252,21 +253,23 @@ func (p *process) notify(s *Set) {
 	}
 }
 
-// threads bounds the waits that spend a thread.
-var threads = make(chan struct{}, 2)
+// onThread is held by the one wait that may spend a thread.
+var onThread sync.Mutex
 
-// waitOnThread waits in a system call of its own, if there is a free place, and
-// returns after some milliseconds at the latest. The kernel wakes a thread that
-// waits sooner than the Go scheduler wakes a goroutine: short children, one
-// at a time, are faster by a quarter. Two places keep the number of threads a
-// constant, and the time limit frees them from long waits.
+// starts counts the calls of Start under way.
+var starts atomic.Int32
+
+// waitOnThread waits in a system call of its own, for some milliseconds at the
+// most, if nothing else is going on. The kernel wakes a thread that waits
+// sooner than the Go scheduler wakes a goroutine, so that children one at a
+// time take a quarter less; but beside other starts the thread would cost more
+// than it gives. One such wait at a time keeps the number of threads constant,
+// and the time limit gives the place back from a long one.
 func (p *process) waitOnThread() {
-	select {
-	case threads <- struct{}{}:
-		defer func() { <-threads }()
-	default:
+	if starts.Load() > 0 || !onThread.TryLock() {
 		return
 	}
+	defer onThread.Unlock()
 	p.mu.Lock()
 	b, ok := p.backend.(blocker)
 	if ok {

@@ -23,8 +23,10 @@ type pidfd struct {
 	fd      int
 	watchID mux.ID
 	process *process
-	reaped  bool   // by other code: the status is still to be read
 	release func() // gives back what launch holds
+
+	reaped    bool // by other code: the status is still to be read
+	suspended bool // exits does not hear of it: block, or close, is under way
 }
 
 func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
@@ -115,8 +117,10 @@ func (b *pidfd) recover() (*State, error) {
 	case err != nil || released:
 		return nil, ErrStatusLost
 	}
-	if err := exits.AwaitHangup(b.fd, b.watchID); err != nil {
-		return nil, err
+	if !b.suspended {
+		if err := exits.AwaitHangup(b.fd, b.watchID); err != nil {
+			return nil, err
+		}
 	}
 	return nil, ErrRunning
 }
@@ -133,22 +137,46 @@ func (b *pidfd) signal(sig os.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
-// block keeps exits from hearing of the child: one waker is enough.
+// block keeps exits from hearing of the child meanwhile: one waker is enough.
 func (b *pidfd) block(reap func() bool) {
 	const milliseconds = 5
-	exits.Suspend(b.fd)
+	b.process.mu.Lock()
+	if !b.process.exited() {
+		b.suspend()
+	}
+	b.process.mu.Unlock()
 	for {
 		unix.Poll([]unix.PollFd{{Fd: int32(b.fd), Events: unix.POLLIN}}, milliseconds)
-		if reap() || exits.Resume(b.fd, b.watchID) == nil {
+		if reap() || b.resume() == nil {
 			return
 		}
 	}
 }
 
+// suspend is called with the process's mutex held.
+func (b *pidfd) suspend() {
+	if !b.suspended {
+		b.suspended = true
+		exits.Suspend(b.fd)
+	}
+}
+
+func (b *pidfd) resume() error {
+	b.process.mu.Lock()
+	defer b.process.mu.Unlock()
+	if b.process.exited() {
+		return nil
+	}
+	err := exits.Resume(b.fd, b.watchID)
+	b.suspended = err != nil
+	return err
+}
+
 func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
 
 func (b *pidfd) close() {
-	exits.Remove(b.fd, b.watchID)
+	b.suspend()
+	exits.Remove(b.watchID)
 	unix.Close(b.fd)
 	b.release()
 }

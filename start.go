@@ -59,7 +59,9 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if err := attr.supported(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
+	starts.Add(1)
 	p, err := start(name, argv, attr)
+	starts.Add(-1)
 	runtime.KeepAlive(attr) // whose Files must not be closed before
 	if err != nil {
 		return nil, attr.explain(err)

@@ -89,32 +89,22 @@ func (m *Mux) Watch(fd int, w Watcher) (ID, error) {
 // no more when it has merely exited. Requires Linux 6.9, before which a pidfd
 // has no hang-up.
 func (m *Mux) AwaitHangup(fd int, id ID) error {
-	err := control(m.epfd, unix.EPOLL_CTL_MOD, fd, 0, id)
-	if errors.Is(err, unix.ENOENT) { // suspended
-		err = control(m.epfd, unix.EPOLL_CTL_ADD, fd, 0, id)
-	}
-	return err
+	return control(m.epfd, unix.EPOLL_CTL_MOD, fd, 0, id)
 }
 
-// Suspend has the watcher of fd no longer told, for a caller that looks for
-// itself.
+// Suspend has the watcher of fd no longer told, until Resume. Closing fd is not
+// enough for that: a copy of it, as in a child that has not yet reached its
+// exec, would keep the event alive (epoll(7), questions and answers, 6).
 func (m *Mux) Suspend(fd int) { control(m.epfd, unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
 // Resume ends Suspend.
 func (m *Mux) Resume(fd int, id ID) error {
-	err := control(m.epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id)
-	if errors.Is(err, unix.EEXIST) {
-		return nil
-	}
-	return err
+	return control(m.epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id)
 }
 
-// Remove ends the watch of fd, which must still be open. A call of the watcher
-// may be under way.
-func (m *Mux) Remove(fd int, id ID) {
-	// Closing fd is not enough: a copy of it, as in a child that has not yet
-	// reached its exec, would keep the event alive (epoll(7), Q6).
-	control(m.epfd, unix.EPOLL_CTL_DEL, fd, 0, 0)
+// Remove ends the watch of a descriptor that is suspended. A call of the
+// watcher may be under way.
+func (m *Mux) Remove(id ID) {
 	m.mu.Lock()
 	delete(m.watchers, id)
 	m.release()

@@ -22,17 +22,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Error tells which system call of the start failed. Call is the child's
-// own where the child had been made.
-type Error struct {
-	Call  string
-	Errno syscall.Errno
-}
-
-func (e *Error) Error() string { return e.Call + ": " + e.Errno.Error() }
-
-func (e *Error) Unwrap() error { return e.Errno }
-
 // shared is the memory that the child reads and writes. The assembly knows its
 // offsets from go_asm.h, which the compiler writes.
 type shared struct {

@@ -18,6 +18,7 @@ type code struct {
 	exit    []byte
 	hold    []byte
 	pause   []byte
+	nap     []byte
 }
 
 var codes = map[string]code{
@@ -48,6 +49,26 @@ var codes = map[string]code{
 			{0xb8, 34, 0, 0, 0}, // mov eax, pause
 			{0x0f, 0x05},        // syscall
 			{0xeb, 0xf7},        // jmp -9
+		}, nil),
+		nap: bytes.Join([][]byte{
+			{0x68, 0x40, 0x42, 0x0f, 0}, // push 1000000         1 ms in ns
+			{0x6a, 0},                   // push 0               and no seconds
+			{0x48, 0x89, 0xe7},          // mov rdi, rsp
+			{0x31, 0xf6},                // xor esi, esi
+			{0xb8, 35, 0, 0, 0},         // mov eax, nanosleep
+			{0x0f, 0x05},                // syscall
+			{0xb8, 228, 0, 0, 0},        // mov eax, clock_gettime
+			{0xbf, 1, 0, 0, 0},          // mov edi, CLOCK_MONOTONIC
+			{0x48, 0x89, 0xe6},          // mov rsi, rsp
+			{0x0f, 0x05},                // syscall
+			{0xb8, 1, 0, 0, 0},          // mov eax, write
+			{0xbf, 1, 0, 0, 0},          // mov edi, stdout
+			{0x48, 0x89, 0xe6},          // mov rsi, rsp
+			{0xba, 16, 0, 0, 0},         // mov edx, 16
+			{0x0f, 0x05},                // syscall
+			{0x31, 0xff},                // xor edi, edi
+			{0xb8, 231, 0, 0, 0},        // mov eax, exit_group
+			{0x0f, 0x05},                // syscall
 		}, nil),
 	},
 	"arm64": {
@@ -81,6 +102,27 @@ var codes = map[string]code{
 			0xd4000001, // svc #0
 			0x17fffffa, // b -6
 		),
+		nap: words(
+			0xd2884801, // mov x1, #0x4240      1000000 ns, 1 ms
+			0xf2a001e1, // movk x1, #0xf, lsl 16
+			0xa9bf07ff, // stp xzr, x1, [sp, #-16]!
+			0x910003e0, // mov x0, sp
+			0xd2800001, // mov x1, #0
+			0xd2800ca8, // mov x8, #101         nanosleep
+			0xd4000001, // svc #0
+			0xd2800020, // mov x0, #1           CLOCK_MONOTONIC
+			0x910003e1, // mov x1, sp
+			0xd2800e28, // mov x8, #113         clock_gettime
+			0xd4000001, // svc #0
+			0xd2800020, // mov x0, #1           stdout
+			0x910003e1, // mov x1, sp
+			0xd2800202, // mov x2, #16
+			0xd2800808, // mov x8, #64          write
+			0xd4000001, // svc #0
+			0xd2800000, // mov x0, #0
+			0xd2800bc8, // mov x8, #94          exit_group
+			0xd4000001, // svc #0
+		),
 	},
 }
 
@@ -95,6 +137,11 @@ func Hold(arch string) []byte { return image(codes[arch].machine, codes[arch].ho
 // Pause returns a program for GOARCH arch that waits for a signal to end it. It
 // returns nil where there is none.
 func Pause(arch string) []byte { return image(codes[arch].machine, codes[arch].pause) }
+
+// Nap returns a program for GOARCH arch that sleeps 1 ms, writes CLOCK_MONOTONIC
+// to standard output, a struct timespec of 16 bytes, and exits with 0. It
+// returns nil where there is none.
+func Nap(arch string) []byte { return image(codes[arch].machine, codes[arch].nap) }
 
 // words lays out the instructions of a machine that has 32 bits in each.
 func words(code ...uint32) []byte {
