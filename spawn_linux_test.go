@@ -275,8 +275,8 @@ func TestSpawnProgramDoesWhatTheStandardLibraryDoes(t *testing.T) {
 	needFast(t)
 	runtime.LockOSThread() // a child takes what belongs to the thread
 	defer runtime.UnlockOSThread()
-	blockUSR2 := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}
-	var before unix.Sigset_t
+	var blockUSR2, before unix.Sigset_t
+	blockUSR2.Val[0] = 1 << (unix.SIGUSR2 - 1)
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &blockUSR2, &before); err != nil {
 		t.Fatal(err)
 	}
