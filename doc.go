@@ -37,5 +37,10 @@
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
 // backend=pidfd, backend=fallback, spawn=std and recover=off, separated by
-// commas.
+// commas. A misspelt setting is an error of Start.
+//
+// # Descriptors
+//
+// The package's descriptors belong to it: a program that closes one behind its
+// back is ended by a panic, as its children could no longer be heard of.
 package ward

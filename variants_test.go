@@ -20,6 +20,9 @@ func TestVariants(t *testing.T) {
 		t.Skip("no other backend on this system")
 	}
 	variants := []string{"backend=fallback", "recover=off"}
+	if ward.Capabilities().Spawn == "fast" {
+		variants = append(variants, "spawn=std")
+	}
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {
 			args := []string{"-test.v"}
