@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package probe finds out what a system offers by trying it.
 package probe
 

@@ -154,17 +154,22 @@ func words(code ...uint32) []byte {
 // fileHeader and segmentHeader are Elf64_Ehdr and Elf64_Phdr of elf(5). Package
 // debug/elf has them, and much else that a library should not pull in.
 type fileHeader struct {
-	ident                                                [16]byte
-	fileType, machine                                    uint16
-	version                                              uint32
-	entry, phoff, shoff                                  uint64
-	flags                                                uint32
-	ehsize, phentsize, phnum, shentsize, shnum, shstrndx uint16
+	ident             [16]byte
+	fileType, machine uint16
+	version           uint32
+	entry, phoff, _   uint64 // shoff
+	_                 uint32 // flags
+	ehsize            uint16
+	phentsize, phnum  uint16
+	_, _, _           uint16 // shentsize, shnum, shstrndx
 }
 
 type segmentHeader struct {
-	segmentType, flags                         uint32
-	offset, vaddr, paddr, filesz, memsz, align uint64
+	segmentType, flags uint32
+	_                  uint64 // offset
+	vaddr, paddr       uint64
+	filesz, memsz      uint64
+	align              uint64
 }
 
 // image returns a static executable that runs code. One segment maps the whole
