@@ -43,5 +43,10 @@
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
 // backend=pidfd, procdesc, kqueue or fallback, spawn=std and recover=off,
-// separated by commas.
+// separated by commas. A misspelt setting is an error of Start.
+//
+// # Descriptors
+//
+// The package's descriptors belong to it: a program that closes one behind its
+// back is ended by a panic, as its children could no longer be heard of.
 package ward

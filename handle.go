@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // A Handle is a reference to one process. It never refers to another one,
@@ -66,7 +67,8 @@ type process struct {
 	done chan struct{} // closed when state and err are set for good
 
 	// mu guards the fields below. It is held over calls of the backend, none
-	// of which blocks: so a signal never meets a reaped process.
+	// of which blocks: so a signal never meets a reaped process. A Set's mutex
+	// may be taken under it, and not the other way round.
 	mu      sync.Mutex
 	backend backend // nil once it is closed
 	state   *State
@@ -220,14 +222,14 @@ func (p *process) reap() bool {
 	}
 	p.state, p.err = state, err
 	p.releaseBackend()
-	sets := p.sets
+	// The sets come first: who sees done may end the next process at once, and
+	// that one must not get before this one.
+	for _, s := range p.sets {
+		s.exited(p)
+	}
 	p.sets = nil
 	close(p.done)
 	p.mu.Unlock()
-
-	for _, s := range sets {
-		s.exited(p)
-	}
 	return true
 }
 
@@ -252,21 +254,23 @@ func (p *process) notify(s *Set) {
 	}
 }
 
-// threads bounds the waits that spend a thread.
-var threads = make(chan struct{}, 2)
+// onThread is held by the one wait that may spend a thread.
+var onThread sync.Mutex
 
-// waitOnThread waits in a system call of its own, if there is a free place, and
-// returns after some milliseconds at the latest. The kernel wakes a thread that
-// waits sooner than the Go scheduler wakes a goroutine: short children, one
-// at a time, are faster by a quarter. Two places keep the number of threads a
-// constant, and the time limit frees them from long waits.
+// starts counts the calls of Start under way.
+var starts atomic.Int32
+
+// waitOnThread waits in a system call of its own, for some milliseconds at the
+// most, if nothing else is going on. The kernel wakes a thread that waits
+// sooner than the Go scheduler wakes a goroutine, so that children one at a
+// time take a quarter less; but beside other starts the thread would cost more
+// than it gives. One such wait at a time keeps the number of threads constant,
+// and the time limit gives the place back from a long one.
 func (p *process) waitOnThread() {
-	select {
-	case threads <- struct{}{}:
-		defer func() { <-threads }()
-	default:
+	if starts.Load() > 0 || !onThread.TryLock() {
 		return
 	}
+	defer onThread.Unlock()
 	p.mu.Lock()
 	b, ok := p.backend.(blocker)
 	if ok {

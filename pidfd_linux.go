@@ -4,12 +4,12 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,48 +23,60 @@ type pidfd struct {
 	fd      int
 	watchID mux.ID
 	process *process
-	reaped  bool   // by other code: the status is still to be read
 	release func() // gives back what launch holds
+
+	reaped    bool // by other code: the status is still to be read
+	suspended bool // exits does not hear of it: block, or close, is under way
 }
 
 func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	sysattr := attr.procAttr()
 	b := new(pidfd)
-	var pid int
-	release, err := launch(attr.Sys, func() (err error) {
-		pid, b.fd, err = spawnChild(name, argv, sysattr)
-		return err
-	})
-	b.release = release
+	pid, err := b.spawn(name, argv, attr)
 	if err != nil {
 		exits.Release()
-		release()
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, err
 	}
 	p := newProcess(pid, b)
 	b.process = p
 	p.mu.Lock() // Ready may come before watchID is there
 	defer p.mu.Unlock()
-	if b.watchID, err = exits.Watch(b.fd, b); err == nil {
-		err = b.share(attr.Sys)
-	}
-	if err != nil {
+	if b.watchID, err = exits.Watch(b.fd, b); err != nil {
 		b.abandon()
+		p.backend, p.err = nil, err // for a Ready that waits for the lock
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
 }
 
-// share gives a pidfd of its own to a caller who asked for one.
-func (b *pidfd) share(sys *syscall.SysProcAttr) (err error) {
-	if sys == nil || sys.PidFD == nil {
-		return nil
+// spawn starts the child. What can fail without it fails before it runs.
+func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err error) {
+	sys := attr.Sys
+	spare := -1 // for a caller who asked for a pidfd, too, and owns it
+	if sys != nil && sys.PidFD != nil {
+		if spare, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+			return 0, &Error{Op: "start", Err: os.NewSyscallError("eventfd", err)}
+		}
 	}
-	*sys.PidFD, err = unix.FcntlInt(uintptr(b.fd), unix.F_DUPFD_CLOEXEC, 0)
-	return os.NewSyscallError("fcntl", err)
+	sysattr := attr.procAttr()
+	b.release, err = launch(sys, func() (err error) {
+		pid, b.fd, err = spawnChild(name, argv, sysattr)
+		return err
+	})
+	if err != nil {
+		b.release()
+		if spare >= 0 {
+			unix.Close(spare)
+		}
+		return 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+	}
+	if spare >= 0 {
+		unix.Dup3(b.fd, spare, unix.O_CLOEXEC) // takes the place of the eventfd
+		*sys.PidFD = spare
+	}
+	return pid, nil
 }
 
 // abandon ends a child that nobody is to hear of.
@@ -115,8 +127,10 @@ func (b *pidfd) recover() (*State, error) {
 	case err != nil || released:
 		return nil, ErrStatusLost
 	}
-	if err := exits.AwaitHangup(b.fd, b.watchID); err != nil {
-		return nil, err
+	if !b.suspended {
+		if err := exits.AwaitHangup(b.fd, b.watchID); err != nil {
+			return nil, err
+		}
 	}
 	return nil, ErrRunning
 }
@@ -133,22 +147,46 @@ func (b *pidfd) signal(sig os.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
-// block keeps exits from hearing of the child: one waker is enough.
+// block keeps exits from hearing of the child meanwhile: one waker is enough.
 func (b *pidfd) block(reap func() bool) {
 	const milliseconds = 5
-	exits.Suspend(b.fd)
+	b.process.mu.Lock()
+	if !b.process.exited() {
+		b.suspend()
+	}
+	b.process.mu.Unlock()
 	for {
 		unix.Poll([]unix.PollFd{{Fd: int32(b.fd), Events: unix.POLLIN}}, milliseconds)
-		if reap() || exits.Resume(b.fd, b.watchID) == nil {
+		if reap() || b.resume() == nil {
 			return
 		}
 	}
 }
 
+// suspend is called with the process's mutex held.
+func (b *pidfd) suspend() {
+	if !b.suspended {
+		b.suspended = true
+		exits.Suspend(b.fd)
+	}
+}
+
+func (b *pidfd) resume() error {
+	b.process.mu.Lock()
+	defer b.process.mu.Unlock()
+	if b.process.exited() {
+		return nil
+	}
+	err := exits.Resume(b.fd, b.watchID)
+	b.suspended = err != nil
+	return err
+}
+
 func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
 
 func (b *pidfd) close() {
-	exits.Remove(b.fd, b.watchID)
+	b.suspend()
+	exits.Remove(b.watchID)
 	unix.Close(b.fd)
 	b.release()
 }
@@ -227,10 +265,10 @@ func probePidfd() error {
 // pidfdRecovers tells whether the kernel keeps the status of a reaped process.
 // Nothing but a process that is gone can show that (supported_mask moved
 // between 7.0 and 7.1), so a thread of our own ends for it.
-var pidfdRecovers = sync.OnceValue(func() error {
+var pidfdRecovers = probe.Probe{Try: func() error {
 	fd, err := exitedThread()
 	if err != nil {
-		return err
+		return os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
 	}
 	defer unix.Close(fd)
 	_, ok, err := exitInfo(fd)
@@ -238,7 +276,7 @@ var pidfdRecovers = sync.OnceValue(func() error {
 		err = unsupported("PIDFD_INFO_EXIT")
 	}
 	return err
-})
+}}
 
 // exitedThread returns a pidfd of a thread that is gone. Requires Linux 6.9,
 // which had PIDFD_THREAD first and is older than PIDFD_INFO_EXIT.
@@ -257,7 +295,7 @@ func exitedThread() (fd int, err error) {
 	}()
 	<-opened
 	if err != nil {
-		return -1, os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
+		return -1, err
 	}
 	for deadline := time.Now().Add(time.Second); !hungUp(fd) && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Microsecond)

@@ -1,6 +1,9 @@
 package ward
 
-import "github.com/wardproc/ward/internal/spawn"
+import (
+	"github.com/wardproc/ward/internal/probe"
+	"github.com/wardproc/ward/internal/spawn"
+)
 
 // start picks the backend: process descriptors, the kqueue alone where the
 // system refuses them or a spawn program does not cover what attr asks for, or
@@ -28,12 +31,13 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	return startNoted(name, argv, attr)
 }
 
-// backendFor returns the backend of children that ask for nothing special.
+// backendFor returns the backend of children that ask for nothing special. Want of
+// descriptors or memory does not change it: that is an error of the start.
 func backendFor(set settings) string {
 	switch {
 	case set.backend != "":
 		return set.backend
-	case defaultBackend == "procdesc" && procdescWorks(set) != nil:
+	case defaultBackend == "procdesc" && probe.Refused(procdescWorks(set)):
 		return "kqueue"
 	}
 	return defaultBackend

@@ -24,6 +24,9 @@ func TestVariants(t *testing.T) {
 	if variants == nil {
 		t.Skip("no other backend on this system")
 	}
+	if caps := ward.Capabilities(); caps.Backend == "pidfd" && caps.Spawn == "fast" {
+		variants = append(variants, "spawn=std")
+	}
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {
 			args := []string{"-test.v"}

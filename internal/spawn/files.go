@@ -7,9 +7,8 @@ import "golang.org/x/sys/unix"
 // closed is the entry of ProcAttr.Files for a descriptor that is not open.
 const closed = ^uintptr(0)
 
-// setSources records where the files are and returns the first number above all
-// of them.
-func (p *script) setSources(files []uintptr) (end int) {
+// setSources records where the files are.
+func (p *script) setSources(files []uintptr) {
 	p.sources = p.sources[:0]
 	for _, fd := range files {
 		source := -1
@@ -17,9 +16,7 @@ func (p *script) setSources(files []uintptr) (end int) {
 			source = int(fd)
 		}
 		p.sources = append(p.sources, source)
-		end = max(end, source+1)
 	}
-	return end
 }
 
 // moveFiles moves the files to where the child is to find them. The numbers from

@@ -15,8 +15,9 @@ import (
 // or changes while a child runs it.
 type program struct {
 	script
-	shared shared
-	limit  unix.Rlimit
+	shared  shared
+	limit   unix.Rlimit
+	fetched int // the number of the last file fetched from the parent
 }
 
 // Covers reports whether a spawn program can do what sys asks for. What it

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
 
@@ -148,9 +149,11 @@ func wait(pid int) {
 	}
 }
 
-// Works tells what of the package the system refuses, by trying it once:
-// pdfork, which a kernel without Capsicum lacks, and close_range (FreeBSD 12.2).
-var Works = sync.OnceValue(func() error {
+// Works tells what of the package the system refuses, by trying it: pdfork, which
+// a kernel without process descriptors lacks, and close_range (FreeBSD 12.2).
+func Works() error { return works.Err() }
+
+var works = probe.Probe{Try: func() error {
 	if err := learnLimit(); err != nil {
 		return err
 	}
@@ -167,4 +170,4 @@ var Works = sync.OnceValue(func() error {
 	}
 	wait(pid)
 	return unix.Close(fd)
-})
+}}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os/exec"
+	"reflect"
+	"testing"
+	"time"
+)
+
+func TestPeerOutput(t *testing.T) {
+	got, err := parsePeer("start 1250.5\nchurn 1 2 3\nreap 99\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (samples{"start": {1250.5}, "churn": {1, 2, 3}, "reap": {99}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("samples are %v, want %v", got, want)
+	}
+	for _, out := range []string{"", "\n", "rate fast\n"} {
+		if _, err := parsePeer(out); err == nil {
+			t.Errorf("output %q is taken", out)
+		}
+	}
+}
+
+func TestPeerMeasures(t *testing.T) {
+	dir := t.TempDir()
+	p, err := preparePrograms(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("cc"); err != nil || !p.Small {
+		t.Skip("needs a C compiler and ELF children")
+	}
+	b := &bench{}
+	if b.peer, err = buildPeer(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{"rate": {"rate"}, "live": {"start", "churn", "reap"}} {
+		c := cell{Case: name, Size: 4, Library: peerName, Time: 20 * time.Millisecond, Programs: p}
+		got, err := b.measure(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, metric := range want {
+			if len(got[metric]) == 0 || got[metric][0] <= 0 {
+				t.Errorf("%s: samples of %s are %v", name, metric, got[metric])
+			}
+		}
+	}
+}
+
+func TestMissingCompilerIsAnError(t *testing.T) {
+	t.Setenv("CC", "no-such-compiler")
+	if _, err := buildPeer(t.Context(), t.TempDir()); err == nil {
+		t.Error("built without a compiler")
+	}
+}
+
+func TestCompilerThatFailsSaysWhy(t *testing.T) {
+	t.Setenv("CC", "false")
+	if _, err := exec.LookPath("false"); err != nil {
+		t.Skip(err)
+	}
+	if _, err := buildPeer(t.Context(), t.TempDir()); err == nil {
+		t.Error("built with a compiler that fails")
+	}
+}

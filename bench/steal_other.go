@@ -1,0 +1,7 @@
+//go:build !unix || aix
+
+package main
+
+const canSteal = false
+
+func steal() {}
