@@ -35,7 +35,7 @@ type Feature struct {
 
 // Caps tells what the package found on the system it runs on.
 type Caps struct {
-	Backend  string // "pidfd", "fallback" or "none"
+	Backend  string // "pidfd", "waitobj", "fallback" or "none"
 	Spawn    string // "std": the standard library's way to start a child
 	Tier     Tier   // of a child started without Attr.Private
 	Features []Feature

@@ -27,16 +27,19 @@ type Attr struct {
 	Sys   *syscall.SysProcAttr
 
 	// Private asks for a child that no other code in the program can see by
-	// wait(2) and that raises no SIGCHLD. No backend offers it yet: Start
-	// returns errors.ErrUnsupported.
+	// wait(2) and that raises no SIGCHLD. On Windows every child is one; no
+	// other backend offers it yet, and Start returns errors.ErrUnsupported.
 	Private bool
 
 	// KillOnParentExit asks for a child that dies when the program ends in
-	// any way. No backend offers it yet: Start returns errors.ErrUnsupported.
+	// any way. Windows has it, by a job object; with Tree it takes the child's
+	// descendants along. No other backend offers it yet, and Start returns
+	// errors.ErrUnsupported.
 	KillOnParentExit bool
 
-	// Tree asks for a child whose descendants KillTree reaches. No backend
-	// offers it yet: Start returns errors.ErrUnsupported.
+	// Tree asks for a child whose descendants KillTree reaches. Windows has it,
+	// by a job object, which they cannot leave. No other backend offers it yet,
+	// and Start returns errors.ErrUnsupported.
 	Tree bool
 }
 
@@ -67,19 +70,6 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 		return nil, attr.explain(err)
 	}
 	return p, nil
-}
-
-// supported returns an error for what no backend offers.
-func (a *Attr) supported() error {
-	switch {
-	case a.Private:
-		return unsupported("Attr.Private")
-	case a.KillOnParentExit:
-		return unsupported("Attr.KillOnParentExit")
-	case a.Tree:
-		return unsupported("Attr.Tree")
-	}
-	return nil
 }
 
 // explain blames the directory, where it is the cause, and not the program.
