@@ -19,6 +19,7 @@
 //
 // What can a wait4(-1) elsewhere in the program do to a child?
 //
+//   - private, on Windows: it does not see the child.
 //   - recoverable, on Linux 6.15 and later: it can take the zombie; Wait reads
 //     the exact status back (PIDFD_GET_INFO), without resource usage.
 //   - detectable, on older Linux and every other Unix: it can take the status;
@@ -30,12 +31,16 @@
 //
 // Linux 5.4 and later use pidfds and one epoll descriptor inside the Go
 // runtime's poller. Older Linux, Linux under a filter that refuses these calls,
-// and every other Unix use a pipe for each child and a reap table. Elsewhere
-// the package compiles and [Start] returns [errors.ErrUnsupported].
+// and every other Unix use a pipe for each child and a reap table. Windows uses
+// process handles and one completion port, or a thread for every 63 children
+// where there are no wait completion packets, and jobs for what [Attr] asks
+// for. Its only signals are [os.Kill], and [os.Interrupt] as CTRL_BREAK for a
+// child with CREATE_NEW_PROCESS_GROUP in Sys.CreationFlags. Elsewhere the
+// package compiles and [Start] returns [errors.ErrUnsupported].
 //
 // # Environment
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
-// backend=pidfd, backend=fallback, spawn=std and recover=off, separated by
-// commas.
+// backend=pidfd, backend=fallback, spawn=std, recover=off and, for threads of
+// 63 children on Windows, packets=off, separated by commas.
 package ward
