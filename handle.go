@@ -50,8 +50,9 @@ type Handle interface {
 	KillTree() error
 
 	// WithHandle calls f with the system's own handle of the process, valid
-	// until f returns: on Linux a pidfd. It returns [os.ErrNoHandle] where the
-	// process is known by number only and [os.ErrProcessDone] after the exit.
+	// until f returns: on Linux a pidfd, on Windows a process handle. It returns
+	// [os.ErrNoHandle] where the process is known by number only and
+	// [os.ErrProcessDone] after the exit.
 	WithHandle(f func(fd uintptr)) error
 
 	// Close lets go of the process. It goes on, and it is still reaped when it

@@ -38,8 +38,9 @@ type Attr struct {
 	KillOnParentExit bool
 
 	// Tree asks for a child whose descendants KillTree reaches. Windows has it,
-	// by a job object, which they cannot leave. No other backend offers it yet,
-	// and Start returns errors.ErrUnsupported.
+	// by a job object, which they cannot leave. Those that outlive the child are
+	// let go of when its handle is closed or dropped. No other backend offers it
+	// yet, and Start returns errors.ErrUnsupported.
 	Tree bool
 }
 
