@@ -3,6 +3,7 @@ package ward
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -23,7 +24,11 @@ const (
 
 // String returns the tier's name in lower case.
 func (t Tier) String() string {
-	return [...]string{"none", "detectable", "recoverable", "private"}[t]
+	names := [...]string{"none", "detectable", "recoverable", "private"}
+	if t < 0 || int(t) >= len(names) {
+		return "Tier(" + strconv.Itoa(int(t)) + ")"
+	}
+	return names[t]
 }
 
 // A Feature is one thing that the package looked for by trying it.
@@ -36,7 +41,7 @@ type Feature struct {
 // Caps tells what the package found on the system it runs on.
 type Caps struct {
 	Backend  string // "pidfd", "waitobj", "fallback" or "none"
-	Spawn    string // "std": the standard library's way to start a child
+	Spawn    string // "fast" for spawn programs, "std" for the standard library's way, "" if Backend is none
 	Tier     Tier   // of a child started without Attr.Private
 	Features []Feature
 }

@@ -42,5 +42,11 @@
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
 // backend=pidfd, backend=fallback, spawn=std, recover=off and, for threads of
-// 63 children on Windows, packets=off, separated by commas.
+// 63 children on Windows, packets=off, separated by commas. A misspelt setting
+// is an error of Start.
+//
+// # Descriptors
+//
+// The package's descriptors belong to it: a program that closes one behind its
+// back is ended by a panic, as its children could no longer be heard of.
 package ward

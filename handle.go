@@ -71,7 +71,8 @@ type process struct {
 	done chan struct{} // closed when state and err are set for good
 
 	// mu guards the fields below. It is held over calls of the backend, none
-	// of which blocks: so a signal never meets a reaped process.
+	// of which blocks: so a signal never meets a reaped process. A Set's mutex
+	// may be taken under it, and not the other way round.
 	mu      sync.Mutex
 	backend backend // nil once it is closed
 	state   *State
@@ -250,14 +251,14 @@ func (p *process) reap() bool {
 	p.state, p.err = state, err
 	p.releaseBackend()
 	p.releaseTree()
-	sets := p.sets
+	// The sets come first: who sees done may end the next process at once, and
+	// that one must not get before this one.
+	for _, s := range p.sets {
+		s.exited(p)
+	}
 	p.sets = nil
 	close(p.done)
 	p.mu.Unlock()
-
-	for _, s := range sets {
-		s.exited(p)
-	}
 	return true
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,12 +36,17 @@ func asNobody(t *testing.T, helper string, args ...string) {
 func TestStartBeyondTheProcessLimitFails(t *testing.T) { asNobody(t, "nproc") }
 
 func startBeyondLimit() {
+	path, argv, env := wardtest.Command("exit", "0")
+	if h, err := ward.Start(path, argv, &ward.Attr{Env: env}); err != nil {
+		complain("Start without a limit: %v", err)
+	} else {
+		h.Wait(context.Background())
+	}
 	idleThreads(16)
 	limit := unix.Rlimit{Cur: 1, Max: 1}
 	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
 		complain("setrlimit: %v", err)
 	}
-	path, argv, env := wardtest.Command("exit", "0")
 	h, err := ward.Start(path, argv, &ward.Attr{Env: env})
 	var typed *fs.PathError
 	if !errors.Is(err, syscall.EAGAIN) || !errors.As(err, &typed) {
@@ -52,8 +58,10 @@ func startBeyondLimit() {
 }
 
 // idleThreads makes the Go runtime start threads, which it keeps: later it
-// could not, and would abort.
+// could not, and would abort. LockOSThread has it start one of its own.
 func idleThreads(n int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() { unix.Nanosleep(&unix.Timespec{Nsec: 20e6}, nil) })

@@ -4,12 +4,12 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,40 +33,50 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	sysattr := attr.procAttr()
 	b := new(pidfd)
-	var pid int
-	release, err := launch(attr.Sys, func() (err error) {
-		pid, b.fd, err = spawnChild(name, argv, sysattr)
-		return err
-	})
-	b.release = release
+	pid, err := b.spawn(name, argv, attr)
 	if err != nil {
 		exits.Release()
-		release()
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, err
 	}
 	p := newProcess(pid, b)
 	b.process = p
 	p.mu.Lock() // Ready may come before watchID is there
 	defer p.mu.Unlock()
-	if b.watchID, err = exits.Watch(b.fd, b); err == nil {
-		err = b.share(attr.Sys)
-	}
-	if err != nil {
+	if b.watchID, err = exits.Watch(b.fd, b); err != nil {
 		b.abandon()
+		p.backend, p.err = nil, err // for a Ready that waits for the lock
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
 }
 
-// share gives a pidfd of its own to a caller who asked for one.
-func (b *pidfd) share(sys *syscall.SysProcAttr) (err error) {
-	if sys == nil || sys.PidFD == nil {
-		return nil
+// spawn starts the child. What can fail without it fails before it runs.
+func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err error) {
+	sys := attr.Sys
+	spare := -1 // for a caller who asked for a pidfd, too, and owns it
+	if sys != nil && sys.PidFD != nil {
+		if spare, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+			return 0, &Error{Op: "start", Err: os.NewSyscallError("eventfd", err)}
+		}
 	}
-	*sys.PidFD, err = unix.FcntlInt(uintptr(b.fd), unix.F_DUPFD_CLOEXEC, 0)
-	return os.NewSyscallError("fcntl", err)
+	sysattr := attr.procAttr()
+	b.release, err = launch(sys, func() (err error) {
+		pid, b.fd, err = spawnChild(name, argv, sysattr)
+		return err
+	})
+	if err != nil {
+		b.release()
+		if spare >= 0 {
+			unix.Close(spare)
+		}
+		return 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+	}
+	if spare >= 0 {
+		unix.Dup3(b.fd, spare, unix.O_CLOEXEC) // takes the place of the eventfd
+		*sys.PidFD = spare
+	}
+	return pid, nil
 }
 
 // abandon ends a child that nobody is to hear of.
@@ -255,10 +265,10 @@ func probePidfd() error {
 // pidfdRecovers tells whether the kernel keeps the status of a reaped process.
 // Nothing but a process that is gone can show that (supported_mask moved
 // between 7.0 and 7.1), so a thread of our own ends for it.
-var pidfdRecovers = sync.OnceValue(func() error {
+var pidfdRecovers = probe.Probe{Try: func() error {
 	fd, err := exitedThread()
 	if err != nil {
-		return err
+		return os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
 	}
 	defer unix.Close(fd)
 	_, ok, err := exitInfo(fd)
@@ -266,7 +276,7 @@ var pidfdRecovers = sync.OnceValue(func() error {
 		err = unsupported("PIDFD_INFO_EXIT")
 	}
 	return err
-})
+}}
 
 // exitedThread returns a pidfd of a thread that is gone. Requires Linux 6.9,
 // which had PIDFD_THREAD first and is older than PIDFD_INFO_EXIT.
@@ -285,7 +295,7 @@ func exitedThread() (fd int, err error) {
 	}()
 	<-opened
 	if err != nil {
-		return -1, os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
+		return -1, err
 	}
 	for deadline := time.Now().Add(time.Second); !hungUp(fd) && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Microsecond)

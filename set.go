@@ -47,7 +47,7 @@ func (s *Set) Len() int {
 // it: members come in the order of their exits, each to one caller. The
 // handle's Wait then returns at once. Next returns [ErrEmpty] when the set has
 // no member, or another caller took the last one, and ctx.Err() when ctx ends
-// first.
+// before a member is there.
 func (s *Set) Next(ctx context.Context) (Handle, error) {
 	s.mu.Lock()
 	if len(s.finished) > 0 {

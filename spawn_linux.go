@@ -35,6 +35,12 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	std := *attr
 	std.Sys = &sys
 	pid, _, err = syscall.StartProcess(name, argv, &std)
+	if err == nil && fd < 0 {
+		// A kernel that does not know CLONE_PIDFD passes over it.
+		syscall.Kill(pid, syscall.SIGKILL)
+		syscall.Wait4(pid, nil, 0, nil)
+		return 0, 0, syscall.ENOSYS
+	}
 	return pid, fd, err
 }
 

@@ -118,7 +118,12 @@ func report(pid int) map[string]string {
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	if f := strings.Fields(rest); len(f) > 4 {
 		// Its own pid as the id of its group or session is as good as another's.
-		own := func(id string) string { return strings.ReplaceAll(id, fmt.Sprint(pid), "own") }
+		own := func(id string) string {
+			if id == fmt.Sprint(pid) {
+				return "own"
+			}
+			return id
+		}
 		r["pgrp"], r["session"], r["tty"] = own(f[2]), own(f[3]), f[4]
 	}
 	return r
@@ -155,11 +160,10 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	s := &stage{dir: t.TempDir()}
-	if err := os.Chmod(s.dir, 0o755); err != nil { // for other users
-		t.Fatal(err)
-	}
-	for up := s.dir; up != "/" && up != os.TempDir(); up = filepath.Dir(up) {
-		os.Chmod(up, 0o755)
+	for _, dir := range []string{s.dir, filepath.Dir(s.dir)} { // for other users
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.program = filepath.Join(s.dir, "pause")
 	if err := os.WriteFile(s.program, tinyprog.Pause(runtime.GOARCH), 0o755); err != nil {
@@ -275,8 +279,8 @@ func TestSpawnProgramDoesWhatTheStandardLibraryDoes(t *testing.T) {
 	needFast(t)
 	runtime.LockOSThread() // a child takes what belongs to the thread
 	defer runtime.UnlockOSThread()
-	blockUSR2 := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}
-	var before unix.Sigset_t
+	var blockUSR2, before unix.Sigset_t
+	blockUSR2.Val[0] = 1 << (unix.SIGUSR2 - 1)
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &blockUSR2, &before); err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,9 @@ type Attr struct {
 	//
 	// On Linux, where a spawn program starts the child (see Capabilities), it
 	// has no open descriptor but Files, not even one without the close-on-exec
-	// flag. Sys.Pdeathsig is sent when the program dies, and not, as with
-	// os/exec, when one of its threads ends; such a child does not take its
-	// namespaces and the like from the caller's thread.
+	// flag. On all of Linux, Sys.Pdeathsig is sent when the program dies, and
+	// not, as with os/exec, when one of its threads ends; such a child does not
+	// take its namespaces and the like from the caller's thread.
 	Dir   string
 	Env   []string
 	Files []*os.File
@@ -50,8 +50,16 @@ type Attr struct {
 //
 // The error is an [*fs.PathError] when the system would not start the program,
 // and an [*Error] when the package could not watch it or attr asks for what the
-// system does not have (errors.ErrUnsupported). After an error no process, no
-// descriptor and no goroutine is left.
+// system does not have (errors.ErrUnsupported). After an error no process is
+// left, and no descriptor or goroutine beyond the 50 ms that the package may
+// linger.
+//
+// A child takes what belongs to a thread from the one that calls Start:
+// namespaces, credentials, the signal mask, scheduling. Only, a thread that has
+// unshared its descriptors (CLONE_FILES) cannot use this package.
+//
+// The first call tries what the kernel offers, by starting a child or three
+// that do nothing: another reaper in the program may meet them.
 //
 // On the fallback backend the child has one more open descriptor, the first
 // number after Files and not below 3: it must keep it for its exit to be

@@ -2,8 +2,8 @@ package ward
 
 import (
 	"runtime"
-	"sync"
 
+	"github.com/wardproc/ward/internal/probe"
 	"github.com/wardproc/ward/internal/spawn"
 )
 
@@ -27,18 +27,18 @@ func usePidfd(set settings) bool {
 	case "fallback":
 		return false
 	}
-	return pidfdWorks() == nil
+	return pidfdWorks.Err() == nil
 }
 
 // pidfdWorks tells what of the pidfd backend the system refuses. It opens no
 // descriptor: the answer must not depend on how many are left.
-var pidfdWorks = sync.OnceValue(func() error {
+var pidfdWorks = probe.Probe{Try: func() error {
 	if runtime.GOOS == "android" {
 		// Before Android 12 these calls raise SIGSYS instead of failing.
 		return unsupported("pidfd on android")
 	}
 	return probePidfd()
-})
+}}
 
 func capabilities() Caps {
 	set, _ := environment()
@@ -47,7 +47,7 @@ func capabilities() Caps {
 			Backend:  "fallback",
 			Spawn:    "std",
 			Tier:     TierDetectable,
-			Features: []Feature{feature("pidfd", pidfdWorks())},
+			Features: []Feature{feature("pidfd", pidfdWorks.Err())},
 		}
 	}
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
@@ -55,10 +55,13 @@ func capabilities() Caps {
 	if set.spawn == "std" {
 		works = unsupported("a spawn program with WARD=spawn=std")
 	}
+	fetches := works
 	if works != nil {
 		caps.Spawn = "std"
+	} else {
+		fetches = spawn.Fetches()
 	}
-	info := pidfdRecovers()
+	info := pidfdRecovers.Err()
 	if set.recover == "off" {
 		info = unsupported("recovery with WARD=recover=off")
 	}
@@ -66,9 +69,10 @@ func capabilities() Caps {
 		caps.Tier = TierRecoverable
 	}
 	caps.Features = []Feature{
-		feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks()),
+		feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks.Err()),
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
+		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}
 	return caps
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/wardproc/ward"
@@ -66,9 +65,8 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 			if !errors.As(err, &typed) || err.Error() != want.Error() {
 				t.Errorf("Start: %T %v\nos.StartProcess: %T %v", err, err, want, want)
 			}
-			var errno, wantErrno syscall.Errno
-			if errors.As(err, &errno); errors.As(want, &wantErrno) && errno != wantErrno {
-				t.Errorf("errno %d, want %d", errno, wantErrno)
+			if got, want := errors.Unwrap(err), errors.Unwrap(want); got != want {
+				t.Errorf("cause %#v, want %#v", got, want)
 			}
 		})
 	}

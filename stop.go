@@ -25,6 +25,9 @@ func Stop(ctx context.Context, h Handle, steps ...Step) (*State, error) {
 	if len(steps) == 0 {
 		steps = []Step{{terminate, 5 * time.Second}, {os.Kill, 0}}
 	}
+	if state, err := h.TryWait(); err != ErrRunning {
+		return state, err
+	}
 	for i, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return nil, err

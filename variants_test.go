@@ -44,7 +44,11 @@ func TestVariants(t *testing.T) {
 func variants() []string {
 	switch caps := ward.Capabilities(); {
 	case caps.Backend == "pidfd":
-		return []string{"backend=fallback", "recover=off"}
+		variants := []string{"backend=fallback", "recover=off"}
+		if caps.Spawn == "fast" {
+			variants = append(variants, "spawn=std")
+		}
+		return variants
 	case caps.Backend == "waitobj" && caps.Features[0].OK:
 		return []string{"packets=off"}
 	}

@@ -40,13 +40,13 @@ func parsePeer(out string) (samples, error) {
 		for field := range strings.FieldsSeq(rest) {
 			x, err := strconv.ParseFloat(field, 64)
 			if err != nil {
-				return nil, fmt.Errorf("C peer: %w", err)
+				return nil, fmt.Errorf("output of the C peer: %w", err)
 			}
 			result.add(true, name, x)
 		}
 	}
 	if len(result) == 0 {
-		return nil, errors.New("C peer printed nothing")
+		return nil, errors.New("the C peer printed nothing")
 	}
 	return result, nil
 }

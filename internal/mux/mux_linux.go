@@ -16,8 +16,13 @@ import (
 // run of short children does not build and tear it down each time.
 const linger = 50 * time.Millisecond
 
-// A Watcher is told when its descriptor is ready. Ready is called again and
-// again until the descriptor is removed. It must not block.
+// exited is what a watch waits for. It is edge-triggered, as the process may
+// stay a zombie: while a tracer holds it, or somebody uses the pidfd. The
+// present state counts as an edge when the watch begins, and so does the reap.
+const exited uint32 = unix.EPOLLIN | unix.EPOLLET
+
+// A Watcher is told when its process has exited and when it has been reaped.
+// Ready must not block.
 type Watcher interface{ Ready() }
 
 // A Mux watches descriptors. The zero Mux is ready for use and holds nothing;
@@ -40,7 +45,8 @@ type Mux struct {
 type ID uint64
 
 // Reserve makes sure that a descriptor can be watched: after it, Watch fails
-// only for want of kernel memory. Release gives the reservation back.
+// only for want of kernel memory or beyond fs.epoll.max_user_watches. Release
+// gives the reservation back.
 func (m *Mux) Reserve() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,14 +88,14 @@ func (m *Mux) Watch(fd int, w Watcher) (ID, error) {
 	m.watchers[id] = w
 	m.mu.Unlock()
 
-	return id, control(epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id)
+	return id, control(epfd, unix.EPOLL_CTL_ADD, fd, exited, id)
 }
 
 // AwaitHangup has the watcher of fd told when the process has been reaped, and
 // no more when it has merely exited. Requires Linux 6.9, before which a pidfd
 // has no hang-up.
 func (m *Mux) AwaitHangup(fd int, id ID) error {
-	return control(m.epfd, unix.EPOLL_CTL_MOD, fd, 0, id)
+	return control(m.epfd, unix.EPOLL_CTL_MOD, fd, unix.EPOLLET, id)
 }
 
 // Suspend has the watcher of fd no longer told, until Resume. Closing fd is not
@@ -99,7 +105,7 @@ func (m *Mux) Suspend(fd int) { control(m.epfd, unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
 // Resume ends Suspend.
 func (m *Mux) Resume(fd int, id ID) error {
-	return control(m.epfd, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, id)
+	return control(m.epfd, unix.EPOLL_CTL_ADD, fd, exited, id)
 }
 
 // Remove ends the watch of a descriptor that is suspended. A call of the
@@ -127,8 +133,7 @@ func (m *Mux) open() error {
 	}
 	conn, err := socket.New(epfd, "ward epoll")
 	if err != nil {
-		unix.Close(epfd)
-		return err
+		return err // the file that New made of epfd closes it
 	}
 	m.conn, m.epfd = conn, epfd
 	m.deadline = false

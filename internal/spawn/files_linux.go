@@ -5,6 +5,7 @@ package spawn
 import (
 	"os"
 
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,37 +26,90 @@ const callFetch = "pidfd_getfd"
 //
 // If all files have low numbers, that is a few descriptors. If not, and the
 // parent has thousands, the copy would cost more than the whole start: so the
-// child begins with an empty table and fetches each file from its parent, which
-// needs what ptrace(2) calls PTRACE_MODE_ATTACH_REALCREDS. copyFiles is for
-// where that was refused.
+// child begins with an empty table and fetches each file from its parent.
 func (p *program) takeTable(files []uintptr, copyFiles bool) {
 	p.sources = p.sources[:0]
-	end := 0 // of the part that has the files
 	for _, fd := range files {
 		source := -1
 		if fd != closed {
 			source = int(fd)
 		}
 		p.sources = append(p.sources, source)
-		end = max(end, source+1)
 	}
-	if end <= lowFiles || copyFiles {
-		p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(end), ^uintptr(0), unix.CLOSE_RANGE_UNSHARE)
+	if end := tableEnd(files); end <= lowFiles || copyFiles {
+		p.unshare(end)
 		return
 	}
-	const parent = 0 // the pidfd's number: the lowest that is free
-	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, 0, ^uintptr(0), unix.CLOSE_RANGE_UNSHARE)
+	p.unshare(0)
+	p.openParent()
+	for i, source := range p.sources {
+		if source >= 0 {
+			p.sources[i] = p.fetch(source)
+		}
+	}
+}
+
+// tableEnd is the end of the part of the table that has the files.
+func tableEnd(files []uintptr) int {
+	end := 0
+	for _, fd := range files {
+		if fd != closed {
+			end = max(end, int(fd)+1)
+		}
+	}
+	return end
+}
+
+// unshare keeps a copy of the descriptors below end.
+func (p *program) unshare(end int) {
+	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(end), ^uintptr(0), unix.CLOSE_RANGE_UNSHARE)
+}
+
+// openParent opens the parent as descriptor 0 of an empty table.
+func (p *program) openParent() {
 	p.add(callFetch, uintptr(os.Getpid()), unix.SYS_GETPPID) // false in another pid namespace
 	p.add(callFetch, wantSuccess, unix.SYS_PIDFD_OPEN, uintptr(os.Getpid()), 0)
-	next := parent + 1
-	for i, source := range p.sources {
-		if source < 0 {
-			continue
-		}
-		p.add(callFetch, uintptr(next), unix.SYS_PIDFD_GETFD, parent, uintptr(source), 0)
-		p.sources[i] = next
-		next++
+	p.fetched = 0
+}
+
+// fetch gets a file from the parent and returns its number, which is the lowest
+// that is free.
+func (p *program) fetch(fd int) int {
+	p.fetched++
+	p.add(callFetch, uintptr(p.fetched), unix.SYS_PIDFD_GETFD, 0, uintptr(fd), 0)
+	return p.fetched
+}
+
+// Fetches tells whether the child may fetch files with high numbers from its
+// parent: pidfd_getfd(2), Linux 5.6, which needs the right that ptrace(2) calls
+// PTRACE_MODE_ATTACH_REALCREDS. A program without CAP_SYS_PTRACE lacks it where
+// Yama's ptrace_scope is 1 or more.
+func Fetches() error { return fetches.Err() }
+
+var fetches = probe.Probe{Try: func() error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("eventfd", err)
 	}
+	defer unix.Close(fd)
+	return try(func(p *program) {
+		p.unshare(0)
+		p.openParent()
+		p.fetch(fd)
+	})
+}}
+
+// mayFetch reports whether a child of this thread can fetch the files. One in
+// another pid namespace does not see its parent; and as the first one there it
+// must not be wasted on an attempt.
+func mayFetch(files []uintptr) bool {
+	if tableEnd(files) <= lowFiles {
+		return false
+	}
+	var own, children unix.Stat_t
+	err1 := unix.Stat("/proc/self/ns/pid", &own)
+	err2 := unix.Stat("/proc/thread-self/ns/pid_for_children", &children)
+	return err1 == nil && err2 == nil && own.Ino == children.Ino && own.Dev == children.Dev && Fetches() == nil
 }
 
 // placeFiles moves the files to where the child is to find them and closes all

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/wardproc/ward/internal/tinyprog"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,8 +34,8 @@ func originalLimit(limit *unix.Rlimit) bool {
 }
 
 // learnLimit finds out the original limit, which package syscall keeps to
-// itself: it starts a child in the standard way that is stopped at its exec,
-// and looks at it.
+// itself: it starts a child in the standard way that does nothing, and looks at
+// it.
 func learnLimit() error {
 	var now unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &now); err != nil {
@@ -43,27 +44,47 @@ func learnLimit() error {
 	if now.Cur != now.Max-1 {
 		return nil // what the runtime sets, it sets to just that
 	}
-	runtime.LockOSThread() // the thread is the child's tracer
-	defer runtime.UnlockOSThread()
-	pidfd := -1
-	pid, _, err := syscall.StartProcess("/proc/self/exe", []string{"ward-limit"}, &syscall.ProcAttr{
-		Sys: &syscall.SysProcAttr{Ptrace: true, PidFD: &pidfd},
-	})
+	child, err := childLimit()
 	if err != nil {
 		return fmt.Errorf("finding out the original RLIMIT_NOFILE: %w", err)
-	}
-	defer func() {
-		unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
-		for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil) == unix.EINTR {
-		}
-		unix.Close(pidfd)
-	}()
-	var child unix.Rlimit
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &child); err != nil {
-		return os.NewSyscallError("prlimit", err)
 	}
 	if child != now {
 		raised = child
 	}
 	return nil
+}
+
+// childLimit returns the RLIMIT_NOFILE of a child that package syscall starts.
+func childLimit() (limit unix.Rlimit, err error) {
+	fd, err := memoryFile(tinyprog.Pause(runtime.GOARCH))
+	if err != nil {
+		return limit, err
+	}
+	defer unix.Close(fd)
+	var pidfd int
+	pid, _, err := syscall.StartProcess(fmt.Sprintf("/proc/self/fd/%d", fd), []string{"pause"}, &syscall.ProcAttr{
+		Sys: &syscall.SysProcAttr{PidFD: &pidfd},
+	})
+	if err != nil {
+		return limit, err
+	}
+	defer reap(pidfd)
+	defer unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
+	err = unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit)
+	return limit, os.NewSyscallError("prlimit", err)
+}
+
+// memoryFile returns a descriptor of a file in memory, which can be executed as
+// it is not open for writing.
+func memoryFile(text []byte) (int, error) {
+	fd, err := unix.MemfdCreate("ward", unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, text); err != nil {
+		return -1, os.NewSyscallError("write", err)
+	}
+	read, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	return read, os.NewSyscallError("open", err)
 }

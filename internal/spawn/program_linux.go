@@ -23,6 +23,7 @@ type program struct {
 	limit   unix.Rlimit
 	groups  []uint32
 	sources []int // where in the child's table each of its files is
+	fetched int   // the number of the last file fetched from the parent
 }
 
 // keepStrings is the most memory that a program in the pool may hold.

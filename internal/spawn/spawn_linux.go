@@ -12,13 +12,14 @@ package spawn
 
 import (
 	"errors"
-	"os"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,13 +41,9 @@ type cloneArgs struct {
 	flags      uint64
 	pidfd      uint64
 	childTID   uint64
-	parentTID  uint64
+	_          uint64 // parent_tid
 	exitSignal uint64
-	stack      uint64
-	stackSize  uint64
-	tls        uint64
-	setTID     uint64
-	setTIDSize uint64
+	_          [5]uint64 // stack, stack_size, tls, set_tid, set_tid_size
 	cgroup     uint64
 }
 
@@ -69,39 +66,31 @@ const futexWait = 0
 // clone makes a child that runs the program at s.first, with all signals
 // blocked in both until the caller's mask is back. It returns the child's pid
 // or a negative errno. It is not preempted.
-//
-//go:noescape
 func clone(s *shared) int
 
 // Start starts the program name. It covers what Covers says. The pidfd is
 // close-on-exec; the caller owns it and the child, which is waited for like
-// any other. The error is an *Error, syscall.EINVAL for a string that holds a
-// NUL, or what a step said.
+// any other. The error is an *Error, or syscall.EINVAL for a string that holds
+// a NUL.
 func Start(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
-	pid, pidfd, err = p.start(name, argv, attr, fetchRefused.Load())
+	pid, pidfd, err = p.start(name, argv, attr, !mayFetch(attr.Files))
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == callFetch {
-		// Not permitted, or not by this parent: take the way that always works.
-		if failed.Errno == syscall.EPERM || failed.Errno == syscall.ENOSYS {
-			fetchRefused.Store(true)
-		}
+		// It worked when it was tried. Now take the way that always does.
 		pid, pidfd, err = p.start(name, argv, attr, true)
 	}
 	return pid, pidfd, err
 }
 
-// fetchRefused tells that pidfd_getfd(2) on the caller failed for good.
-var fetchRefused atomic.Bool
-
 var programs = sync.Pool{New: func() any { return new(program) }}
 
 func (p *program) start(name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) (pid, pidfd int, err error) {
+	defer p.reset()
 	if err := p.build(name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
 	}
-	defer p.reset()
 	return p.run()
 }
 
@@ -130,35 +119,50 @@ func (p *program) run() (pid, pidfd int, err error) {
 	if s.errno == 0 {
 		return pid, pidfd, nil
 	}
-	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil) == unix.EINTR {
-	}
-	unix.Close(pidfd)
+	reap(pidfd)
 	return 0, 0, &Error{p.call(s.failed), syscall.Errno(s.errno)}
 }
 
-// Works tells what of the package the system refuses, by trying it once: clone3
-// with CLONE_CLEAR_SIGHAND (Linux 5.5) and close_range with
-// CLOSE_RANGE_UNSHARE (5.9), either of which a seccomp filter may forbid.
-var Works = sync.OnceValue(func() error {
+// reap waits for a child that is not to be seen by the caller, and closes its
+// pidfd.
+func reap(pidfd int) {
+	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil) == unix.EINTR {
+	}
+	unix.Close(pidfd)
+}
+
+// Works tells what of the package the system refuses, by trying it: clone3 with
+// CLONE_CLEAR_SIGHAND (Linux 5.5) and close_range with CLOSE_RANGE_UNSHARE
+// (5.9), either of which a seccomp filter may forbid.
+func Works() error { return works.Err() }
+
+var works = probe.Probe{Try: func() error {
 	if err := learnLimit(); err != nil {
 		return err
 	}
-	p := new(program)
-	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, 0, ^uintptr(0), unix.CLOSE_RANGE_UNSHARE)
-	p.add("exit", wantSuccess, unix.SYS_EXIT_GROUP, 0)
+	return try(func(p *program) { p.unshare(0) })
+}}
+
+// try runs a program that has no effect but what add appends, and says which
+// step failed. A filter that kills does not get away as a success.
+func try(add func(*program)) error {
+	const end = "the end"
+	p := programs.Get().(*program)
+	defer programs.Put(p)
+	defer p.reset()
+	add(p)
+	p.add(end, impossible, unix.SYS_GETPPID)
 	_, pidfd, err := p.run()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(pidfd)
-	for {
-		err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil && err != unix.ECHILD { // ECHILD: somebody else was faster
-			return os.NewSyscallError("waitid(P_PIDFD)", err)
-		}
+	var failed *Error
+	if errors.As(err, &failed) && failed.Call == end {
 		return nil
 	}
-})
+	if err == nil {
+		reap(pidfd)
+		err = fmt.Errorf("%s: killed: %w", p.calls[0], errors.ErrUnsupported)
+	}
+	return err
+}
+
+// impossible is a result that no system call has.
+const impossible = 1 << 62

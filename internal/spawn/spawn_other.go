@@ -14,6 +14,9 @@ func Covers(*syscall.ProcAttr) bool { return false }
 // Works returns errors.ErrUnsupported.
 func Works() error { return errors.ErrUnsupported }
 
+// Fetches returns errors.ErrUnsupported.
+func Fetches() error { return errors.ErrUnsupported }
+
 // Start returns errors.ErrUnsupported.
 func Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported

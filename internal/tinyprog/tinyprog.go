@@ -6,7 +6,6 @@ package tinyprog
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding/binary"
 )
 
@@ -14,7 +13,7 @@ import (
 // with argc at the stack pointer, argv[0] eight bytes above it and argv[1]
 // sixteen; the stack is the buffer.
 type code struct {
-	machine elf.Machine
+	machine uint16 // e_machine
 	exit    []byte
 	hold    []byte
 	pause   []byte
@@ -23,7 +22,7 @@ type code struct {
 
 var codes = map[string]code{
 	"amd64": {
-		machine: elf.EM_X86_64,
+		machine: 62,
 		exit: bytes.Join([][]byte{
 			{0x31, 0xff},                   // xor edi, edi
 			{0x48, 0x8b, 0x74, 0x24, 0x10}, // mov rsi, [rsp+16]     argv[1]
@@ -72,7 +71,7 @@ var codes = map[string]code{
 		}, nil),
 	},
 	"arm64": {
-		machine: elf.EM_AARCH64,
+		machine: 183,
 		exit: words(
 			0xd2800000, // mov x0, #0
 			0xf9400be1, // ldr x1, [sp, #16]    argv[1]
@@ -152,44 +151,61 @@ func words(code ...uint32) []byte {
 	return b
 }
 
-// image returns a static executable that runs code: see elf(5). One segment
-// maps the whole file, headers included, readable and executable.
-func image(machine elf.Machine, code []byte) []byte {
+// fileHeader and segmentHeader are Elf64_Ehdr and Elf64_Phdr of elf(5). Package
+// debug/elf has them, and much else that a library should not pull in.
+type fileHeader struct {
+	ident             [16]byte
+	fileType, machine uint16
+	version           uint32
+	entry, phoff, _   uint64 // shoff
+	_                 uint32 // flags
+	ehsize            uint16
+	phentsize, phnum  uint16
+	_, _, _           uint16 // shentsize, shnum, shstrndx
+}
+
+type segmentHeader struct {
+	segmentType, flags uint32
+	_                  uint64 // offset
+	vaddr, paddr       uint64
+	filesz, memsz      uint64
+	align              uint64
+}
+
+// image returns a static executable that runs code. One segment maps the whole
+// file, headers included, readable and executable.
+func image(machine uint16, code []byte) []byte {
 	const (
-		base      = 0x400000
-		alignment = 0x10000 // arm64 kernels have pages of up to 64 KiB
+		base       = 0x400000
+		alignment  = 0x10000 // arm64 kernels have pages of up to 64 KiB
+		executable = 2       // ET_EXEC
+		load       = 1       // PT_LOAD
+		readable   = 4 | 1   // PF_R | PF_X
 	)
 	if code == nil {
 		return nil
 	}
-	var header elf.Header64
-	var segment elf.Prog64
-	headers := binary.Size(header) + binary.Size(segment)
-	header = elf.Header64{
-		Ident: [elf.EI_NIDENT]byte{
-			0x7f, 'E', 'L', 'F',
-			byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT), byte(elf.ELFOSABI_NONE),
-		},
-		Type:      uint16(elf.ET_EXEC),
-		Machine:   uint16(machine),
-		Version:   uint32(elf.EV_CURRENT),
-		Ehsize:    uint16(binary.Size(header)),
-		Phoff:     uint64(binary.Size(header)),
-		Phentsize: uint16(binary.Size(segment)),
-		Phnum:     1,
-		Entry:     base + uint64(headers),
-	}
-	segment = elf.Prog64{
-		Type:   uint32(elf.PT_LOAD),
-		Flags:  uint32(elf.PF_R | elf.PF_X),
-		Vaddr:  base,
-		Paddr:  base,
-		Filesz: uint64(headers + len(code)),
-		Memsz:  uint64(headers + len(code)),
-		Align:  alignment,
-	}
+	ehsize, phentsize := binary.Size(fileHeader{}), binary.Size(segmentHeader{})
+	size := uint64(ehsize + phentsize + len(code))
 	var file bytes.Buffer
-	for _, part := range []any{header, segment, code} {
+	for _, part := range []any{
+		fileHeader{
+			ident:     [16]byte{0x7f, 'E', 'L', 'F', 2, 1, 1}, // 64 bits, little-endian, version 1
+			fileType:  executable,
+			machine:   machine,
+			version:   1,
+			entry:     base + uint64(ehsize+phentsize),
+			phoff:     uint64(ehsize),
+			ehsize:    uint16(ehsize),
+			phentsize: uint16(phentsize),
+			phnum:     1,
+		},
+		segmentHeader{
+			segmentType: load, flags: readable,
+			vaddr: base, paddr: base, filesz: size, memsz: size, align: alignment,
+		},
+		code,
+	} {
 		binary.Write(&file, binary.LittleEndian, part) // a Buffer takes all
 	}
 	return file.Bytes()

@@ -14,15 +14,15 @@ func TestProgramsAreWhole(t *testing.T) {
 	}
 }
 
-func check(t *testing.T, machine elf.Machine, text []byte) {
+func check(t *testing.T, machine uint16, text []byte) {
 	program := image(machine, text)
 	f, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if f.Type != elf.ET_EXEC || f.Machine != machine {
-		t.Errorf("type %v, machine %v; want ET_EXEC, %v", f.Type, f.Machine, machine)
+	if f.Type != elf.ET_EXEC || f.Machine != elf.Machine(machine) {
+		t.Errorf("type %v, machine %v; want ET_EXEC, %v", f.Type, f.Machine, elf.Machine(machine))
 	}
 	if len(f.Progs) != 1 {
 		t.Fatalf("%d segments, want 1", len(f.Progs))

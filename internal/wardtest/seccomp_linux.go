@@ -21,11 +21,18 @@ type Call struct {
 // Refuse makes the kernel answer calls with errno, in all threads of the
 // program and in its children, until it ends: seccomp(2).
 func Refuse(errno syscall.Errno, calls ...Call) error {
+	return install(unix.SECCOMP_RET_ERRNO|uint32(errno), calls)
+}
+
+// Forbid makes the kernel kill a process that makes one of calls.
+func Forbid(calls ...Call) error { return install(unix.SECCOMP_RET_KILL_PROCESS, calls) }
+
+func install(action uint32, calls []Call) error {
 	const (
 		numberOffset = 0
 		firstOffset  = 16 // of the low half on a little-endian machine
 	)
-	refuse := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)}
+	refuse := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 	}

@@ -1,0 +1,3 @@
+module github.com/wardproc/ward/ci/tally
+
+go 1.26.0

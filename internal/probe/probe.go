@@ -1,0 +1,57 @@
+//go:build unix
+
+// Package probe finds out what a system offers by trying it.
+package probe
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// A Probe tries one thing until the answer is certain: it works, or the system
+// refuses it. Want of descriptors, processes or memory is no answer.
+type Probe struct {
+	// Try returns an error that says what is missing. It runs on a goroutine of
+	// its own, so that it never takes part in what the caller has done to the
+	// thread it is locked to.
+	Try func() error
+
+	works atomic.Bool
+	mu    sync.Mutex // guards known and err, and is held during Try
+	known bool
+	err   error
+}
+
+// Err returns nil if it works.
+func (p *Probe) Err() error {
+	if p.works.Load() {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known {
+		return p.err
+	}
+	result := make(chan error)
+	go func() { result <- p.Try() }()
+	err := <-result
+	if err == nil {
+		p.works.Store(true)
+	}
+	p.known, p.err = refused(err), err
+	return err
+}
+
+// refused reports whether err is a system's answer that will not change.
+func refused(err error) bool {
+	for _, answer := range []error{
+		syscall.ENOSYS, syscall.EPERM, syscall.EACCES, syscall.EINVAL, syscall.ENOTTY, errors.ErrUnsupported,
+	} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
