@@ -40,7 +40,7 @@ type Feature struct {
 
 // Caps tells what the package found on the system it runs on.
 type Caps struct {
-	Backend  string // "pidfd", "procdesc", "kqueue", "fallback" or "none"
+	Backend  string // "pidfd", "procdesc", "kqueue", "waitobj", "fallback" or "none"
 	Spawn    string // "fast" for spawn programs, "std" for the standard library's way, "" if Backend is none
 	Tier     Tier   // of a child started without Attr.Private
 	Features []Feature

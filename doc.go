@@ -19,7 +19,8 @@
 //
 // What can a wait4(-1) elsewhere in the program do to a child?
 //
-//   - private, on FreeBSD (pdfork): nothing; it does not see the child.
+//   - private, on FreeBSD (pdfork) and Windows: nothing; it does not see the
+//     child.
 //   - recoverable, on Linux 6.15 and later and on Darwin: it can take the
 //     zombie; Wait reads the exact status back (PIDFD_GET_INFO,
 //     NOTE_EXITSTATUS), without resource usage.
@@ -36,14 +37,20 @@
 // FreeBSD for what a spawn program does not cover, a thief that is faster than
 // the registration with the kqueue takes the status for good. Older Linux,
 // systems under a filter that refuses these calls, and every other Unix use a
-// pipe for each child and a reap table. Elsewhere the package compiles and
-// [Start] returns [errors.ErrUnsupported].
+// pipe for each child and a reap table.
+//
+// Windows uses process handles and one completion port, or a thread for every
+// 63 children where there are no wait completion packets, and jobs for what
+// [Attr] asks for. Its only signals are [os.Kill], and [os.Interrupt] as
+// CTRL_BREAK for a child with CREATE_NEW_PROCESS_GROUP in Sys.CreationFlags.
+// Elsewhere the package compiles and [Start] returns [errors.ErrUnsupported].
 //
 // # Environment
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
-// backend=pidfd, procdesc, kqueue or fallback, spawn=std and recover=off,
-// separated by commas. A misspelt setting is an error of Start.
+// backend=pidfd, procdesc, kqueue or fallback, spawn=std, recover=off and, for
+// threads of 63 children on Windows, packets=off, separated by commas. A
+// misspelt setting is an error of Start.
 //
 // # Descriptors
 //

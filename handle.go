@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -42,13 +43,16 @@ type Handle interface {
 	// Kill is Signal with [os.Kill].
 	Kill() error
 
-	// KillTree kills everything that Attr.Tree put together with the process.
-	// Without Attr.Tree it is errors.ErrUnsupported.
+	// KillTree kills everything that Attr.Tree put together with the process,
+	// also what is left of it after the process's own exit. When nothing is, it
+	// returns [os.ErrProcessDone]. Without Attr.Tree it is
+	// errors.ErrUnsupported.
 	KillTree() error
 
 	// WithHandle calls f with the system's own handle of the process, valid
-	// until f returns: on Linux a pidfd. It returns [os.ErrNoHandle] where the
-	// process is known by number only and [os.ErrProcessDone] after the exit.
+	// until f returns: on Linux a pidfd, on Windows a process handle. It returns
+	// [os.ErrNoHandle] where the process is known by number only and
+	// [os.ErrProcessDone] after the exit.
 	WithHandle(f func(fd uintptr)) error
 
 	// Close lets go of the process. It goes on, and it is still reaped when it
@@ -76,6 +80,10 @@ type process struct {
 	pins    int    // users of the backend's handle besides mu's holder
 	sets    []*Set // to be told of the exit
 	closed  bool
+
+	tree       tree // nil without Attr.Tree
+	treeClosed bool
+	dropped    runtime.Cleanup // closes the tree of an unreachable process
 }
 
 func newProcess(pid int, b backend) *process {
@@ -147,7 +155,26 @@ func (p *process) signal(sig os.Signal) error {
 func (p *process) Kill() error { return p.Signal(os.Kill) }
 
 func (p *process) KillTree() error {
-	return p.fail("kill tree", unsupported("KillTree without Attr.Tree"))
+	if err := p.killTree(); err != nil {
+		return p.fail("kill tree", err)
+	}
+	return nil
+}
+
+func (p *process) killTree() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return ErrClosed
+	case p.tree == nil:
+		return unsupported("KillTree without Attr.Tree")
+	case p.treeClosed:
+		return processDone{}
+	}
+	err := p.tree.kill()
+	p.releaseTree()
+	return err
 }
 
 func (p *process) WithHandle(f func(fd uintptr)) error {
@@ -167,6 +194,7 @@ func (p *process) Close() error {
 		return p.fail("close", ErrClosed)
 	}
 	p.closed = true
+	p.releaseTree()
 	return nil
 }
 
@@ -222,6 +250,7 @@ func (p *process) reap() bool {
 	}
 	p.state, p.err = state, err
 	p.releaseBackend()
+	p.releaseTree()
 	// The sets come first: who sees done may end the next process at once, and
 	// that one must not get before this one.
 	for _, s := range p.sets {
@@ -238,6 +267,19 @@ func (p *process) releaseBackend() {
 	if p.exited() && p.pins == 0 && p.backend != nil {
 		p.backend.close()
 		p.backend = nil
+	}
+}
+
+// releaseTree closes the tree of an exited process once KillTree is of no more
+// use. The caller holds mu.
+func (p *process) releaseTree() {
+	if p.tree == nil || p.treeClosed || !p.exited() {
+		return
+	}
+	if p.closed || p.tree.gone() {
+		p.treeClosed = true
+		p.dropped.Stop()
+		p.tree.close()
 	}
 }
 
@@ -301,6 +343,19 @@ type backend interface {
 	handle() (uintptr, bool)
 
 	// close gives back whatever the child held in this program.
+	close()
+}
+
+// A tree is what Attr.Tree put together with a process, which owns it like its
+// backend but may keep it after the exit.
+type tree interface {
+	// kill kills all members.
+	kill() error
+
+	// gone reports whether kill has been called or would find nothing.
+	gone() bool
+
+	// close lets go of the members.
 	close()
 }
 

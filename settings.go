@@ -13,6 +13,7 @@ type settings struct {
 	backend string // "", "pidfd", "procdesc", "kqueue" or "fallback"
 	spawn   string // "" or "std"
 	recover string // "" or "off"
+	packets string // "" or "off"
 }
 
 // environment reads WARD once, at the first start.
@@ -31,6 +32,7 @@ func parseSettings(text string) (settings, error) {
 		"backend": {&s.backend, "pidfd procdesc kqueue fallback"},
 		"spawn":   {&s.spawn, "std"},
 		"recover": {&s.recover, "off"},
+		"packets": {&s.packets, "off"},
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		if item == "" {

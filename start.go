@@ -28,20 +28,25 @@ type Attr struct {
 	Sys   *syscall.SysProcAttr
 
 	// Private asks for a child that no other code in the program can see by
-	// wait4(-1) and that raises no SIGCHLD: FreeBSD, with process descriptors.
-	// There, wait4(0) and a wait by process group do see it; its status is
-	// read back. Elsewhere, and together with those fields of Sys for which
-	// FreeBSD needs the standard library (Foreground, Jail, Pdeathsig,
-	// Ptrace), Start returns errors.ErrUnsupported.
+	// wait4(-1) and that raises no SIGCHLD. On Windows every child is one.
+	// FreeBSD has them, with process descriptors; there, wait4(0) and a wait by
+	// process group do see the child, whose status is then read back. Elsewhere,
+	// and together with those fields of Sys for which FreeBSD needs the standard
+	// library (Foreground, Jail, Pdeathsig, Ptrace), Start returns
+	// errors.ErrUnsupported.
 	Private bool
 
 	// KillOnParentExit asks for a child that dies when the program ends in
-	// any way: FreeBSD, with the limits of Private. Elsewhere Start returns
+	// any way. Windows has it, by a job object; with Tree it takes the child's
+	// descendants along. FreeBSD has it, with the limits of Private. Elsewhere
+	// Start returns
 	// errors.ErrUnsupported.
 	KillOnParentExit bool
 
-	// Tree asks for a child whose descendants KillTree reaches. No backend
-	// offers it yet: Start returns errors.ErrUnsupported.
+	// Tree asks for a child whose descendants KillTree reaches. Windows has it,
+	// by a job object, which they cannot leave. Those that outlive the child are
+	// let go of when its handle is closed or dropped. No other backend offers it
+	// yet, and Start returns errors.ErrUnsupported.
 	Tree bool
 }
 
@@ -83,7 +88,7 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 }
 
 // An offer tells which extras of Attr a backend has.
-type offer struct{ private, killOnParentExit bool }
+type offer struct{ private, killOnParentExit, tree bool }
 
 // supported returns an error for what o does not offer.
 func (a *Attr) supported(o offer) error {
@@ -92,7 +97,7 @@ func (a *Attr) supported(o offer) error {
 		return unsupported("Attr.Private")
 	case a.KillOnParentExit && !o.killOnParentExit:
 		return unsupported("Attr.KillOnParentExit")
-	case a.Tree:
+	case a.Tree && !o.tree:
 		return unsupported("Attr.Tree")
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
 )
 
 // TestStartSaysWhatIsWrong compares with os.StartProcess, whose words users
@@ -19,7 +20,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := wardtest.TempDir(t)
 	text := filepath.Join(dir, "text")
 	if err := os.WriteFile(text, []byte("no program\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -48,6 +49,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		"too long":             {path: self, argv: []string{self, strings.Repeat("x", 8<<20)}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.attr.Files = make([]*os.File, 3) // without which Windows says no more than EINVAL
 			process, want := os.StartProcess(c.path, c.argv, &c.attr)
 			if want == nil {
 				process.Kill()

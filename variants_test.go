@@ -16,16 +16,9 @@ func TestVariants(t *testing.T) {
 	if os.Getenv("WARD") != "" {
 		t.Skip("this process is a variant")
 	}
-	variants := map[string][]string{
-		"pidfd":    {"backend=fallback", "recover=off"},
-		"procdesc": {"backend=kqueue", "backend=fallback", "recover=off"},
-		"kqueue":   {"backend=fallback", "recover=off"},
-	}[ward.Capabilities().Backend]
-	if variants == nil {
-		t.Skip("no other backend on this system")
-	}
-	if caps := ward.Capabilities(); caps.Backend == "pidfd" && caps.Spawn == "fast" {
-		variants = append(variants, "spawn=std")
+	variants := variants()
+	if len(variants) == 0 {
+		t.Skip("no choice on this system")
 	}
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {
@@ -46,4 +39,22 @@ func TestVariants(t *testing.T) {
 			}
 		})
 	}
+}
+
+func variants() []string {
+	switch caps := ward.Capabilities(); {
+	case caps.Backend == "pidfd":
+		variants := []string{"backend=fallback", "recover=off"}
+		if caps.Spawn == "fast" {
+			variants = append(variants, "spawn=std")
+		}
+		return variants
+	case caps.Backend == "procdesc":
+		return []string{"backend=kqueue", "backend=fallback", "recover=off"}
+	case caps.Backend == "kqueue":
+		return []string{"backend=fallback", "recover=off"}
+	case caps.Backend == "waitobj" && caps.Features[0].OK:
+		return []string{"packets=off"}
+	}
+	return nil
 }

@@ -81,8 +81,10 @@ func Main(m *testing.M, about func() string) {
 	os.Exit(code)
 }
 
-// usePoller has the Go runtime open its poller, which it never closes.
+// usePoller has the Go runtime open its poller, which it never closes. On
+// Windows it takes a timer.
 func usePoller() {
+	time.Sleep(time.Nanosecond)
 	if r, w, err := os.Pipe(); err == nil {
 		r.Close()
 		w.Close()

@@ -1,0 +1,184 @@
+package mux
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var (
+	ntdll                           = windows.NewLazySystemDLL("ntdll.dll")
+	ntCreateWaitCompletionPacket    = ntdll.NewProc("NtCreateWaitCompletionPacket")
+	ntAssociateWaitCompletionPacket = ntdll.NewProc("NtAssociateWaitCompletionPacket")
+)
+
+// Port watches processes with one goroutine, and with it a thread: each has a
+// wait completion packet, which the kernel queues to a completion port when the
+// process exits. The zero Port is ready for use and holds nothing. Requires
+// Windows 8; see [PacketsWork].
+type Port struct {
+	mu      sync.Mutex     // guards the fields below
+	port    windows.Handle // 0 while closed; then no goroutine runs
+	packets map[windows.Handle]Watcher
+}
+
+// Watch has w told once, when process has exited. The handle need not stay
+// open until then: the packet holds on to the process.
+func (p *Port) Watch(process windows.Handle, w Watcher) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.port == 0 {
+		if err := p.open(); err != nil {
+			return err
+		}
+	}
+	packet, err := newPacket()
+	if err != nil {
+		return err
+	}
+	if err := associate(packet, p.port, process); err != nil {
+		windows.CloseHandle(packet)
+		return err
+	}
+	p.packets[packet] = w
+	return nil
+}
+
+// open starts the goroutine that waits. The caller holds mu.
+func (p *Port) open() error {
+	port, err := newPort()
+	if err != nil {
+		return err
+	}
+	p.port = port
+	p.packets = make(map[windows.Handle]Watcher)
+	go p.run(port)
+	return nil
+}
+
+// run calls watchers until the Port has been idle for the linger time.
+func (p *Port) run(port windows.Handle) {
+	for {
+		timeout := uint32(windows.INFINITE)
+		if p.idle() {
+			timeout = uint32(linger.Milliseconds())
+		}
+		packet, err := dequeue(port, timeout)
+		switch {
+		case errors.Is(err, windows.WAIT_TIMEOUT):
+			if p.closeIfIdle() {
+				return
+			}
+		case err != nil:
+			// Nothing but a handle closed by a stranger leads here.
+			panic("ward: " + err.Error())
+		default:
+			p.exited(packet)
+		}
+	}
+}
+
+func (p *Port) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.packets) == 0
+}
+
+func (p *Port) exited(packet windows.Handle) {
+	p.mu.Lock()
+	w := p.packets[packet]
+	p.mu.Unlock()
+	w.Ready()
+	p.mu.Lock()
+	delete(p.packets, packet)
+	p.mu.Unlock()
+	windows.CloseHandle(packet) // the next one may get the same number
+}
+
+func (p *Port) closeIfIdle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.packets) > 0 {
+		return false
+	}
+	windows.CloseHandle(p.port)
+	p.port, p.packets = 0, nil
+	return true
+}
+
+// PacketsWork tells what of Port the system refuses, by trying all of it once
+// with an event that is set.
+var PacketsWork = sync.OnceValue(func() error {
+	for _, proc := range []*windows.LazyProc{ntCreateWaitCompletionPacket, ntAssociateWaitCompletionPacket} {
+		if err := proc.Find(); err != nil {
+			return fmt.Errorf("ntdll.dll has no %s", proc.Name)
+		}
+	}
+	event, err := windows.CreateEvent(nil, 1, 1, nil)
+	if err != nil {
+		return os.NewSyscallError("CreateEvent", err)
+	}
+	defer windows.CloseHandle(event)
+	port, err := newPort()
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(port)
+	packet, err := newPacket()
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(packet)
+	if err := associate(packet, port, event); err != nil {
+		return err
+	}
+	const milliseconds = 1000
+	got, err := dequeue(port, milliseconds)
+	if err == nil && got != packet {
+		err = errors.New("the port has another packet than the one of the event")
+	}
+	return err
+})
+
+func newPort() (windows.Handle, error) {
+	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)
+	return port, os.NewSyscallError("CreateIoCompletionPort", err)
+}
+
+func newPacket() (windows.Handle, error) {
+	var packet windows.Handle
+	status, _, _ := ntCreateWaitCompletionPacket.Call(
+		uintptr(unsafe.Pointer(&packet)), windows.GENERIC_ALL, 0)
+	return packet, ntError(ntCreateWaitCompletionPacket, status)
+}
+
+// associate has packet queued to port, with itself as the key, once object is
+// signalled, at once if it is.
+func associate(packet, port, object windows.Handle) error {
+	status, _, _ := ntAssociateWaitCompletionPacket.Call(
+		uintptr(packet), uintptr(port), uintptr(object), uintptr(packet), 0, 0, 0, 0)
+	return ntError(ntAssociateWaitCompletionPacket, status)
+}
+
+// dequeue waits for a packet.
+func dequeue(port windows.Handle, milliseconds uint32) (packet windows.Handle, err error) {
+	var (
+		bytes      uint32
+		key        uintptr
+		overlapped *windows.Overlapped // the packet's ApcContext: none
+	)
+	err = windows.GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, milliseconds)
+	return windows.Handle(key), os.NewSyscallError("GetQueuedCompletionStatus", err)
+}
+
+// ntError is the error of an NTSTATUS, which negative numbers report.
+func ntError(proc *windows.LazyProc, status uintptr) error {
+	if int32(status) >= 0 {
+		return nil
+	}
+	return os.NewSyscallError(proc.Name, windows.NTStatus(status))
+}

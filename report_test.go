@@ -1,0 +1,44 @@
+package ward_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/wardproc/ward"
+)
+
+// complain ends a helper that has found something wrong.
+func complain(format string, args ...any) {
+	fmt.Printf(format+"\n", args...)
+	os.Exit(1)
+}
+
+// runReport runs a helper that checks something by itself: it fails the test
+// with what the helper printed if that exits with another code than 0.
+func runReport(t *testing.T, attr *ward.Attr, helper string, args ...string) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var a ward.Attr
+	if attr != nil {
+		a = *attr
+	}
+	a.Files = []*os.File{nil, w, w}
+	h := start(t, &a, helper, args...)
+	w.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := wait(t, h); !state.Success() {
+		t.Errorf("%s: %v\n%s", helper, state, text)
+	} else if len(text) > 0 {
+		t.Logf("%s", text)
+	}
+	return string(text)
+}

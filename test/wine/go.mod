@@ -1,0 +1,3 @@
+module github.com/wardproc/ward/test/wine
+
+go 1.26.0
