@@ -7,8 +7,8 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	if set.backend != "" {
-		return nil, &Error{Op: "start", Err: unsupported("WARD=backend=" + set.backend)}
+	if err := set.oneOf(""); err != nil {
+		return nil, &Error{Op: "start", Err: err}
 	}
 	return startWaitobj(name, argv, attr)
 }
