@@ -164,7 +164,7 @@ func TestKillTreeWithoutTreeIsUnsupported(t *testing.T) {
 
 func TestStartRefusesWhatNoBackendOffers(t *testing.T) {
 	if ward.Capabilities().Backend == "waitobj" {
-		t.Skip("this backend offers all of it")
+		t.Skip("waitobj offers all of Attr")
 	}
 	for name, attr := range map[string]*ward.Attr{
 		"Private":          {Private: true},

@@ -3,6 +3,7 @@ package ward_test
 import (
 	"context"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/wardproc/ward"
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) {
 func needBackend(t *testing.T) {
 	t.Helper()
 	if ward.Capabilities().Tier == ward.TierNone {
-		t.Skip("no backend for this system")
+		t.Skip("ward has no backend for " + runtime.GOOS)
 	}
 }
 

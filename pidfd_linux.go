@@ -5,7 +5,6 @@ import (
 	"os"
 	"runtime"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/mux"
@@ -119,7 +118,7 @@ func (b *pidfd) recover() (*State, error) {
 	}
 	// Between taking the zombie and releasing it, neither wait nor the ioctl
 	// knows the status. The release raises a hang-up, so look for that first.
-	released := hungUp(b.fd)
+	released := hungUp(b.fd, 0)
 	status, ok, err := exitInfo(b.fd)
 	switch {
 	case ok:
@@ -241,12 +240,16 @@ func exitInfo(fd int) (syscall.WaitStatus, bool, error) {
 	return syscall.WaitStatus(info.Exit_code), info.Mask&unix.PIDFD_INFO_EXIT != 0, nil
 }
 
-// hungUp reports whether the process has been reaped. Linux before 6.9 never
-// says so.
-func hungUp(fd int) bool {
+// hungUp reports whether the process has been reaped, or is within so many
+// milliseconds. Linux before 6.9 never says so.
+func hungUp(fd, milliseconds int) bool {
 	poll := []unix.PollFd{{Fd: int32(fd)}}
-	n, err := unix.Poll(poll, 0)
-	return err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0
+	for {
+		n, err := unix.Poll(poll, milliseconds)
+		if err != unix.EINTR {
+			return err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0
+		}
+	}
 }
 
 // probePidfd asks the two calls that the backend lives on about a descriptor
@@ -297,8 +300,6 @@ func exitedThread() (fd int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	for deadline := time.Now().Add(time.Second); !hungUp(fd) && time.Now().Before(deadline); {
-		time.Sleep(50 * time.Microsecond)
-	}
+	hungUp(fd, 1000)
 	return fd, nil
 }

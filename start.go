@@ -39,8 +39,7 @@ type Attr struct {
 	// KillOnParentExit asks for a child that dies when the program ends in
 	// any way. Windows has it, by a job object; with Tree it takes the child's
 	// descendants along. FreeBSD has it, with the limits of Private. Elsewhere
-	// Start returns
-	// errors.ErrUnsupported.
+	// Start returns errors.ErrUnsupported.
 	KillOnParentExit bool
 
 	// Tree asks for a child whose descendants KillTree reaches. Windows has it,

@@ -14,11 +14,11 @@ import (
 // force, in a process of its own.
 func TestVariants(t *testing.T) {
 	if os.Getenv("WARD") != "" {
-		t.Skip("this process is a variant")
+		t.Skip("the environment variable WARD has made its choice: this run is a variant")
 	}
 	variants := variants()
 	if len(variants) == 0 {
-		t.Skip("no choice on this system")
+		t.Skip("this system has one backend and one way to start a child")
 	}
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestEachCaseMeasuresEachLibrary(t *testing.T) {
 			}
 			t.Run(bc.name+"/"+lib, func(t *testing.T) {
 				if bc.name == "thief" && !canSteal {
-					t.Skip("no wait4 here")
+					t.Skip("no thief on a system without wait4")
 				}
 				c := cell{Case: bc.name, Size: tinySizes[bc.name], Library: lib, Time: 20 * time.Millisecond, Programs: p, Dir: dir}
 				result, err := selfBench(t).measure(t.Context(), c)
@@ -118,7 +118,7 @@ func TestChildThatFailsIsAnError(t *testing.T) {
 func TestUsageSeesMemory(t *testing.T) {
 	before, known := readUsage()
 	if !known {
-		t.Skip("not known here")
+		t.Skip("the memory in use is read from /proc, which only Linux has")
 	}
 	block := make([]byte, 64<<20)
 	touch(block)
