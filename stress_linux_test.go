@@ -85,7 +85,7 @@ func stress(n int) {
 				code := byte(i%255 + 1)
 				// New memory for each: the garbage collector is at work on it.
 				argv := []string{path, string([]byte{code}), fmt.Sprint(i)}
-				h, err := ward.Start(path, argv, &ward.Attr{Env: []string{fmt.Sprint("I=", i)}})
+				h, err := ward.Start(path, argv, &ward.Attr{Env: []string{fmt.Sprint("I=", i)}, Private: i%2 == 0})
 				if err != nil {
 					complain("start %d: %v", i, err)
 				}
