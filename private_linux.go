@@ -83,7 +83,7 @@ func (b *pidfd) reapAutoreaped() (*State, error) {
 }
 
 // orphanGrace is how long an orphan may be left a zombie by whoever took it.
-const orphanGrace = time.Second
+const orphanGrace = 5 * time.Second
 
 // orphan notes that the exited child has lost its keeper. If this program is
 // not the one that takes orphans, another one reaps it, or never does.

@@ -1,11 +1,12 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_read		0
 #define SYS_rt_sigprocmask	14
 #define SYS_exit_group		231
 #define SYS_futex		202
+#define SYS_ppoll		271
 #define SYS_clone3		435
-#define FUTEX_WAIT		0
 #define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -93,20 +94,28 @@ serve:
 	MOVQ	DI, R14			// the order, the step's first argument
 
 idle:
-	MOVL	order_asked(R14), AX
-	TESTL	AX, AX
-	JNZ	asked
-
-	// futex(&order.asked, FUTEX_WAIT, 0, NULL)
-	LEAQ	order_asked(R14), DI
-	MOVL	$FUTEX_WAIT, SI
+	// ppoll(&order.program, 2, NULL, NULL, 0)
+	LEAQ	order_program(R14), DI
+	MOVL	$2, SI
 	XORL	DX, DX
 	XORL	R10, R10
-	MOVL	$SYS_futex, AX
+	XORL	R8, R8
+	MOVL	$SYS_ppoll, AX
 	SYSCALL
-	JMP	idle
+	MOVW	(order_program+pollFd_revents)(R14), AX
+	TESTW	AX, AX
+	JNZ	end			// the program has ended
 
-asked:
+	// read(order.bell.fd, &order.rung, sizeof)
+	MOVL	(order_bell+pollFd_fd)(R14), DI
+	LEAQ	order_rung(R14), SI
+	MOVL	$8, DX
+	MOVL	$SYS_read, AX
+	SYSCALL
+	MOVL	order_asked(R14), AX
+	TESTL	AX, AX
+	JZ	idle
+
 	MOVQ	order_shared(R14), R12
 	MOVQ	(order_args+0*8)(R14), DI
 	MOVQ	(order_args+1*8)(R14), SI
@@ -133,3 +142,10 @@ answer:
 	MOVL	$SYS_futex, AX
 	SYSCALL
 	JMP	idle
+
+end:
+	// exit_group(0)
+	XORL	DI, DI
+	MOVL	$SYS_exit_group, AX
+	SYSCALL
+	INT	$3

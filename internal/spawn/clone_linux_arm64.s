@@ -1,11 +1,12 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_read		63
+#define SYS_ppoll		73
 #define SYS_exit_group		94
 #define SYS_futex		98
 #define SYS_rt_sigprocmask	135
 #define SYS_clone3		435
-#define FUTEX_WAIT		0
 #define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -93,19 +94,26 @@ serve:
 	ADD	$order_asked, R22, R23
 
 idle:
-	LDARW	(R23), R1
-	CBNZW	R1, asked
-
-	// futex(&order.asked, FUTEX_WAIT, 0, NULL)
-	MOVD	R23, R0
-	MOVD	$FUTEX_WAIT, R1
+	// ppoll(&order.program, 2, NULL, NULL, 0)
+	ADD	$order_program, R22, R0
+	MOVD	$2, R1
 	MOVD	ZR, R2
 	MOVD	ZR, R3
-	MOVD	$SYS_futex, R8
+	MOVD	ZR, R4
+	MOVD	$SYS_ppoll, R8
 	SVC
-	B	idle
+	MOVHU	(order_program+pollFd_revents)(R22), R0
+	CBNZ	R0, end			// the program has ended
 
-asked:
+	// read(order.bell.fd, &order.rung, sizeof)
+	MOVW	(order_bell+pollFd_fd)(R22), R0
+	ADD	$order_rung, R22, R1
+	MOVD	$8, R2
+	MOVD	$SYS_read, R8
+	SVC
+	LDARW	(R23), R0
+	CBZW	R0, idle
+
 	MOVD	order_shared(R22), R19
 	MOVD	(order_args+0*8)(R22), R0
 	MOVD	(order_args+1*8)(R22), R1
@@ -131,3 +139,10 @@ answer:
 	MOVD	$SYS_futex, R8
 	SVC
 	B	idle
+
+end:
+	// exit_group(0)
+	MOVD	ZR, R0
+	MOVD	$SYS_exit_group, R8
+	SVC
+	BRK	$0

@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"sync"
@@ -23,17 +24,21 @@ import (
 // endless spawn program. A wait does not see it either, but for one with __WALL
 // or __WCLONE, as its exit raises no signal and it never executes anything. All
 // signals but SIGKILL and SIGSTOP are blocked in it.
+//
+// It ends when it sees this program's end, and by PR_SET_PDEATHSIG: the one
+// works also when the program has given up the right to kill it, the other
+// also when the program executes another one.
 type Keeper struct {
 	mu      sync.Mutex // held over an order; guards the fields below
 	order   order
 	info    unix.Siginfo // what Wait asks for
 	usage   unix.Rusage
-	limit   time.Duration
 	program program // its own
+	ended   bool
 
 	number   int // its pid
 	pidfd    int
-	identity *identity
+	identity *identity // like the rest, as it was when the keeper started
 	ignored  uint64
 	name     [16]byte
 }
@@ -41,11 +46,21 @@ type Keeper struct {
 // order is one system call for a keeper. The assembly knows its offsets from
 // go_asm.h, which the compiler writes.
 type order struct {
-	asked  uint32 // 1 until there is an answer; a futex
-	shared uintptr
-	number uintptr
-	args   [5]uintptr
-	result uintptr
+	program pollFd // this program's own pidfd
+	bell    pollFd // an eventfd that tells of an order
+	rung    uint64 // what the keeper reads from it
+	asked   uint32 // 1 until there is an answer; a futex
+	shared  uintptr
+	number  uintptr
+	args    [5]uintptr
+	result  uintptr
+}
+
+// pollFd is struct pollfd of poll(2).
+type pollFd struct {
+	fd      int32
+	events  int16
+	revents int16
 }
 
 // takeOrders is the number of the last step of a keeper's program, which is no
@@ -63,25 +78,27 @@ func StartKeeper() (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{identity: identity, ignored: ignoredSignals() &^ bit(unix.SIGCHLD)}
+	k := &Keeper{identity: identity, ignored: ignoredSignals() &^ bit(unix.SIGCHLD), pidfd: -1}
+	if err := k.order.open(); err != nil {
+		return nil, err
+	}
 	copy(k.name[:], "ward-keeper")
 	p := &k.program
 	// The zombies are to stay until Wait takes them.
 	p.setAction(unix.SIGCHLD, false)
 	p.add("prctl(PR_SET_NAME)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&k.name)))
-	// A program that has died in the meantime would send nothing.
 	p.add("prctl(PR_SET_PDEATHSIG)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
-	p.add("getppid", uintptr(os.Getpid()), unix.SYS_GETPPID)
 	p.add("", wantAnything, takeOrders, uintptr(unsafe.Pointer(&k.order)))
 	p.ready()
 	s := &p.shared
 	s.args.flags |= unix.CLONE_FS
 	if err := cloneHere(s); err != nil {
+		k.order.close()
 		return nil, err
 	}
 	k.number, k.pidfd = int(s.pid), int(s.pidfd)
 	if _, err := k.call(nil, unix.SYS_GETPID); err != nil {
-		reap(k.pidfd, unix.WALL)
+		k.End()
 		if s.errno != 0 {
 			err = &Error{p.call(s.failed), syscall.Errno(s.errno)}
 		}
@@ -118,10 +135,18 @@ func (k *Keeper) Wait(pidfd int, info *unix.Siginfo, options int, usage *unix.Ru
 // Gone reports whether the keeper has been killed.
 func (k *Keeper) Gone() bool { return atomic.LoadUint32(&k.program.shared.running) == 0 }
 
-// End ends a keeper that has no children.
+// End ends a keeper that has no children, or reaps one that is gone.
 func (k *Keeper) End() {
-	unix.PidfdSendSignal(k.pidfd, unix.SIGKILL, nil, 0)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended {
+		return
+	}
+	k.ended = true
+	// A signal might be refused, after the program has given up privileges.
+	k.call(nil, unix.SYS_EXIT_GROUP, 0)
 	reap(k.pidfd, unix.WALL)
+	k.order.close()
 }
 
 func (k *Keeper) pid() int { return k.number }
@@ -163,22 +188,49 @@ func (k *Keeper) reap(pidfd int) {
 
 // call has the keeper make a system call; s is what a child of it is to run.
 func (k *Keeper) call(s *shared, number uintptr, args ...uintptr) (uintptr, error) {
+	if k.Gone() {
+		return 0, ErrGone
+	}
 	o := &k.order
 	o.shared = uintptr(unsafe.Pointer(s))
 	o.number = number
 	o.args = [5]uintptr{}
 	copy(o.args[:], args)
 	atomic.StoreUint32(&o.asked, 1)
-	futexWake(&o.asked)
+	unix.Write(int(o.bell.fd), one)
+	limit := unix.NsecToTimespec(int64(10 * time.Millisecond)) // to look whether it lives
 	for atomic.LoadUint32(&o.asked) != 0 {
 		if k.Gone() {
 			return 0, ErrGone
 		}
-		k.limit = 10 * time.Millisecond // to look whether it lives
-		futexWait(&o.asked, 1, &k.limit)
+		futexWait(&o.asked, 1, &limit)
 	}
 	if r := int(o.result); r < 0 {
 		return 0, syscall.Errno(-r)
 	}
 	return o.result, nil
+}
+
+// one is what an eventfd takes as the number 1, in any byte order.
+var one = binary.NativeEndian.AppendUint64(nil, 1)
+
+// open opens what the keeper is to poll.
+func (o *order) open() error {
+	program, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(program)
+		return os.NewSyscallError("eventfd", err)
+	}
+	o.program = pollFd{fd: int32(program), events: unix.POLLIN}
+	o.bell = pollFd{fd: int32(bell), events: unix.POLLIN}
+	return nil
+}
+
+func (o *order) close() {
+	unix.Close(int(o.program.fd))
+	unix.Close(int(o.bell.fd))
 }
