@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,11 +154,14 @@ func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !attr.Private || attr.Dir != "dir" || len(attr.Files) != 1 || !attr.KillOnParentExit {
-		t.Errorf("the child's attributes are %+v", attr)
+	if !attr.Private {
+		t.Error("the child is not private")
+	}
+	if attr.Dir != "dir" || len(attr.Files) != 1 || !attr.KillOnParentExit {
+		t.Error("the child does not get all attributes")
 	}
 	if given.Private || given.Env != nil {
-		t.Errorf("Start changed its attributes to %+v", given)
+		t.Error("Start changed its caller's attributes")
 	}
 }
 
@@ -250,8 +254,8 @@ func TestFunctionWithoutAttrHasTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(attr.Env, "\n"), "WARD_TEST_VALUE=of the program") {
-		t.Errorf("environment %q", attr.Env)
+	if !slices.Contains(attr.Env, "WARD_TEST_VALUE=of the program") {
+		t.Error("the child does not get the program's environment")
 	}
 }
 
