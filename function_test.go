@@ -47,6 +47,9 @@ var (
 		return 0
 	})
 	startsHelper = ward.Func("starts a helper", func(args []string) int {
+		if _, ok := os.LookupEnv("WARD_FUNC"); ok {
+			complain("the function has the token, and its child would start one more, and so on")
+		}
 		return resultOf(tryStart(nil, "exit", args[0]))
 	})
 	startsFunction = ward.Func("starts a function", func(args []string) int {
