@@ -64,10 +64,9 @@ func Func(name string, run func(args []string) int) *Function {
 // In the child it runs the function and exits with its result, as [os.Exit]
 // does. Anywhere else it returns at once, and may be called again.
 //
-// The function runs on the goroutine of main, and what ends it there ends it
-// here: a panic exits with code 2 and a trace, [os.Exit] runs no deferred call,
-// after [runtime.Goexit] the other goroutines go on. The program's packages have
-// been initialised, as at any start.
+// The function runs on the goroutine of main, after the program's packages have
+// been initialised. A panic in it ends the program with code 2 and a trace, as
+// anywhere, and [runtime.Goexit] with code 2 and a message.
 //
 // The child knows the function by the environment variable WARD_FUNC, which Main
 // takes away before the function runs. If the program has no function of that
@@ -84,6 +83,20 @@ func Main() {
 		fmt.Fprintf(os.Stderr, "ward: this program has no function %q, which the environment variable %s asks for\n", name, functionVariable)
 		os.Exit(unknownFunction)
 	}
+	f.exit()
+}
+
+// exit runs the function and exits with its result.
+func (f *Function) exit() {
+	defer func() {
+		if cause := recover(); cause != nil {
+			panic(cause)
+		}
+		// After a Goexit there would never be a result: the other goroutines go
+		// on, and with cgo the runtime does not even notice that there is none.
+		fmt.Fprintf(os.Stderr, "ward: function %q called runtime.Goexit\n", f.name)
+		os.Exit(2)
+	}()
 	os.Exit(f.run(os.Args[1:]))
 }
 
