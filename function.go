@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -135,13 +136,21 @@ func (f *Function) command(attr *Attr, args []string) (path string, argv []strin
 	if err != nil {
 		return "", nil, nil, err
 	}
-	// Of two values the first counts: env may have one of the caller's.
-	own.Env = append([]string{functionVariable + "=" + f.name}, env...)
+	// One of the caller's would outlast Main on Windows, where it removes the first.
+	env = slices.DeleteFunc(slices.Clone(env), isToken)
+	own.Env = append(env, functionVariable+"="+f.name)
 	argv0 := path
 	if len(os.Args) > 0 {
 		argv0 = os.Args[0]
 	}
 	return path, append([]string{argv0}, args...), own, nil
+}
+
+// isToken reports whether an entry of an environment is what Main looks for. On
+// Windows case does not matter.
+func isToken(entry string) bool {
+	name, _, _ := strings.Cut(entry, "=")
+	return strings.EqualFold(name, functionVariable)
 }
 
 // thisProgram returns a path of the program's file.

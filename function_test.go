@@ -274,9 +274,11 @@ func TestChildrenOfAFunctionDoNotRunIt(t *testing.T) {
 }
 
 func TestTokenInTheCallersEnvironmentDoesNotCount(t *testing.T) {
-	state, text := runFunction(t, result, ward.Attr{Env: []string{"WARD_FUNC=os.Exit"}}, "3")
-	if state.ExitCode() != 3 {
-		t.Errorf("%v\n%s", state, text)
+	for _, f := range []*ward.Function{result, startsHelper} {
+		state, text := runFunction(t, f, ward.Attr{Env: []string{"WARD_FUNC=os.Exit"}}, "3")
+		if state.ExitCode() != 3 {
+			t.Errorf("%v\n%s", state, text)
+		}
 	}
 }
 
