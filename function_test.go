@@ -153,7 +153,8 @@ func TestStartOfAFunctionBeforeMainFails(t *testing.T) {
 
 func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
 	needBackend(t)
-	given := ward.Attr{Dir: "dir", Files: []*os.File{nil}, KillOnParentExit: true}
+	env := []string{"WARD_FUNC=another", "WARD_TEST_VALUE="}
+	given := ward.Attr{Dir: "dir", Env: slices.Clone(env), Files: []*os.File{nil}, KillOnParentExit: true}
 	attr, err := result.Command(&given, "0")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +165,7 @@ func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
 	if attr.Dir != "dir" || len(attr.Files) != 1 || !attr.KillOnParentExit {
 		t.Error("the child does not get all attributes")
 	}
-	if given.Private || given.Env != nil {
+	if given.Private || !slices.Equal(given.Env, env) {
 		t.Error("Start changed its caller's attributes")
 	}
 }
