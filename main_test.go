@@ -11,6 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	ward.Main()
 	wardtest.Main(m, func() string { return ward.Capabilities().String() })
 }
 

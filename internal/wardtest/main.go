@@ -20,9 +20,9 @@ var Long = flag.Bool("long", false, "run the tests at full size")
 // variable names the helper that a child is to run.
 const variable = "WARD_TEST_HELPER"
 
-// raceOptions keep a child built with the race detector from sleeping for a
-// second before it exits.
-const raceOptions = "GORACE=atexit_sleep_ms=0"
+// RaceOptions, in its environment, keep a child built with the race detector
+// from sleeping for a second before it exits.
+const RaceOptions = "GORACE=atexit_sleep_ms=0"
 
 // helpers are the programs that the test binary can be.
 var helpers = map[string]func(args []string){
@@ -50,7 +50,7 @@ func Command(name string, args ...string) (path string, argv, env []string) {
 	if runtime.GOOS == "linux" {
 		path = "/proc/self/exe" // open to every user, whatever folder it is in
 	}
-	return path, append([]string{self}, args...), append(os.Environ(), variable+"="+name, raceOptions)
+	return path, append([]string{self}, args...), append(os.Environ(), variable+"="+name, RaceOptions)
 }
 
 // Main is the body of a TestMain. In a child it runs the helper; else it prints
