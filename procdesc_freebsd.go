@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/mux"
@@ -27,6 +28,21 @@ type procdesc struct {
 }
 
 func startProcdesc(name string, argv []string, attr *Attr, sysattr *syscall.ProcAttr) (*process, error) {
+	if !attr.Tree {
+		return startInTree(name, argv, attr, sysattr, nil)
+	}
+	t, err := reaping.add() // before the child, which else is no member
+	if err != nil {
+		return nil, &Error{Op: "start", Err: err}
+	}
+	p, err := startInTree(name, argv, attr, sysattr, t)
+	if err != nil {
+		t.close()
+	}
+	return p, err
+}
+
+func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAttr, t *subtree) (*process, error) {
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -55,6 +71,11 @@ func startProcdesc(name string, argv []string, attr *Attr, sysattr *syscall.Proc
 	if b.watch, err = exits.WatchDescriptor(b.fd, b); err != nil {
 		b.abandon()
 		return nil, &Error{Op: "start", Err: err}
+	}
+	if t != nil {
+		t.started(pid)
+		p.tree = t
+		p.dropped = runtime.AddCleanup(p, (*subtree).close, t)
 	}
 	return p, nil
 }
