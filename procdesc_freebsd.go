@@ -18,7 +18,9 @@ import (
 // do wait4(0) and a wait by process group.
 //
 // The number is the child's own until it is reaped. The descriptor is closed
-// only then: the close of an unreaped zombie would reap it, without a status.
+// only then: the close of an unreaped zombie would reap it, without a status. From
+// FreeBSD 16 on the kernel keeps the number until that close: pdfork(2). So pdwait(2),
+// which comes with it, would add nothing to a wait by number.
 type procdesc struct {
 	fd      int
 	process *process
@@ -65,17 +67,17 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
 	p := newProcess(pid, b)
+	if t != nil {
+		t.started(pid)
+		p.tree = t
+		p.dropped = runtime.AddCleanup(p, (*subtree).close, t)
+	}
 	b.process = p
 	p.mu.Lock() // Exited may come before watch is there
 	defer p.mu.Unlock()
 	if b.watch, err = exits.WatchDescriptor(b.fd, b); err != nil {
 		b.abandon()
 		return nil, &Error{Op: "start", Err: err}
-	}
-	if t != nil {
-		t.started(pid)
-		p.tree = t
-		p.dropped = runtime.AddCleanup(p, (*subtree).close, t)
 	}
 	return p, nil
 }

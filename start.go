@@ -49,10 +49,11 @@ type Attr struct {
 	// FreeBSD has it, with the limits of Private, by making the program the
 	// reaper of its descendants, which they cannot leave either: procctl(2),
 	// PROC_REAP_ACQUIRE. It is one as long as there is a Tree or an orphan of
-	// one. Meanwhile orphans of all children come to the program and not to init.
-	// The package reaps them, and wait4(-1) sees them, too; a program that was a
-	// reaper before has to reap them itself. KillTree fails where the program may
-	// not signal a descendant. Elsewhere Start returns errors.ErrUnsupported.
+	// one. Meanwhile orphans of all children come to the program and not to init:
+	// the package reaps them, or the program if it was a reaper before, and
+	// wait4(-1) sees them; and to ignore SIGCHLD reaps nobody. KillTree fails with
+	// EPERM where it may not signal a descendant. PID 1 cannot have it.
+	// Elsewhere Start returns errors.ErrUnsupported.
 	Tree bool
 }
 

@@ -297,7 +297,11 @@ func procctl(name string, command int, data unsafe.Pointer) error {
 	}
 }
 
-// reapersWork tells what Attr.Tree needs and the system refuses.
+// reapersWork tells what Attr.Tree needs and the system refuses. The kernel keeps no
+// subtrees for init.
 var reapersWork = probe.Probe{Try: func() error {
+	if os.Getpid() == 1 {
+		return unsupported("Attr.Tree in PID 1")
+	}
 	return procctl("STATUS", reapStatus, unsafe.Pointer(new(reaperStatus)))
 }}
