@@ -28,7 +28,7 @@ type subtree struct {
 	// reaping.mu guards the fields.
 	pid    int  // 0 until the child is started
 	exited bool // the child has been reaped
-	empty  bool // nobody is left, or all have been killed
+	empty  bool // nobody is left
 }
 
 // reaping is the program's role as a reaper. It lasts while there is a subtree or an
@@ -153,8 +153,9 @@ func (t *subtree) started(pid int) {
 	reaping.mu.Unlock()
 }
 
-// kill wraps procctl(PROC_REAP_KILL). The kernel stops each member to signal it, so
-// that none gets away by a fork, and goes round until there is no new one.
+// kill wraps procctl(PROC_REAP_KILL). From FreeBSD 14 on the kernel stops each member
+// to signal it, and goes round until there is no new one. Where one got away by
+// a fork, another call finds it: the subtree is kept until it is empty.
 func (t *subtree) kill() error {
 	reaping.mu.Lock()
 	defer reaping.mu.Unlock()
@@ -168,17 +169,15 @@ func (t *subtree) kill() error {
 	err := procctl("KILL", reapKill, unsafe.Pointer(&k))
 	switch {
 	case errors.Is(err, unix.ESRCH): // all are about to exit
-		t.empty = true
 		return processDone{}
 	case err == nil && k.failed > 0: // it reached others
-		err = os.NewSyscallError("procctl(PROC_REAP_KILL)", unix.EPERM)
+		return os.NewSyscallError("procctl(PROC_REAP_KILL)", unix.EPERM)
 	}
-	t.empty = err == nil
 	return err
 }
 
-// gone is called once the child has been reaped. It may learn of an empty subtree
-// late: kill asks for itself.
+// gone is called once the child has been reaped. It learns late of an empty
+// subtree: kill looks for itself.
 func (t *subtree) gone() bool {
 	reaping.mu.Lock()
 	defer reaping.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,7 +56,7 @@ func startFamily(t *testing.T, generations ...string) family {
 	t.Helper()
 	f, err := tryStartFamily(generations...)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%v", err, ward.Capabilities())
 	}
 	t.Cleanup(func() {
 		f.release()
@@ -369,7 +368,7 @@ func reapAsBefore() {
 		pid, err = syscall.Wait4(-1, &status, 0, nil)
 	}
 	if err != nil || pid == f.PID() || status.Signal() != syscall.SIGKILL {
-		complain("wait4(-1) = %s, %v, status %#x; want one of %v, killed", strconv.Itoa(pid), err, status, f.numbers)
+		complain("wait4(-1) = %d, %v, status %#x; want one of %v, killed", pid, err, status, f.numbers)
 	}
 	f.Close()
 	time.Sleep(100 * time.Millisecond) // the package may do something about the role
