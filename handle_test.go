@@ -163,17 +163,14 @@ func TestKillTreeWithoutTreeIsUnsupported(t *testing.T) {
 }
 
 func TestStartRefusesWhatNoBackendOffers(t *testing.T) {
-	if ward.Capabilities().Backend == "waitobj" {
-		t.Skip("waitobj offers all of Attr")
+	if backend := ward.Capabilities().Backend; backend == "waitobj" || backend == "procdesc" {
+		t.Skip(backend + " offers all of Attr")
 	}
 	for name, attr := range map[string]*ward.Attr{
 		"Private":          {Private: true},
 		"KillOnParentExit": {KillOnParentExit: true},
 		"Tree":             {Tree: true},
 	} {
-		if name != "Tree" && ward.Capabilities().Backend == "procdesc" {
-			continue
-		}
 		h, err := tryStart(attr, "exit", "0")
 		if !errors.Is(err, errors.ErrUnsupported) || h != nil {
 			t.Errorf("Start with %s: %v, %v", name, h, err)
