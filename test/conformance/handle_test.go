@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"bufio"
@@ -59,7 +59,7 @@ func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 		})
 	}
 	ended.Wait()
-	h.release()
+	h.Release()
 	wg.Wait()
 	first := wait(t, h)
 	for range len(results) {
@@ -84,7 +84,7 @@ func TestTryWaitTellsRunningFromExited(t *testing.T) {
 		t.Fatal("Done is closed while it runs")
 	default:
 	}
-	h.release()
+	h.Release()
 	<-h.Done()
 	if state, err := h.TryWait(); err != nil || !state.Success() {
 		t.Fatalf("TryWait after the exit: %v, %v", state, err)
@@ -136,7 +136,7 @@ func TestClosedHandleRefusesAndItsChildIsReaped(t *testing.T) {
 			t.Errorf("%s of a closed handle: %v", call, err)
 		}
 	}
-	h.release()
+	h.Release()
 	<-h.Done()
 }
 
@@ -149,7 +149,7 @@ func TestCloseLeavesWaitInProgressAlone(t *testing.T) {
 	}()
 	time.Sleep(10 * time.Millisecond)
 	h.Close()
-	h.release()
+	h.Release()
 	if err := <-result; err != nil {
 		t.Errorf("Wait in progress: %v", err)
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package ward_test
+package conformance_test
 
 import (
 	"context"
@@ -102,13 +102,6 @@ func runMany(t *testing.T, children, parallel int) *counts {
 		t.Errorf("%d right or lost, want %d", total, children)
 	}
 	return &c
-}
-
-func children() (n, parallel int) {
-	if *wardtest.Long {
-		return 20_000, 64
-	}
-	return 300, 16
 }
 
 func TestEveryStatusIsRight(t *testing.T) {
