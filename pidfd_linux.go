@@ -9,6 +9,7 @@ import (
 
 	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/probe"
+	"github.com/wardproc/ward/internal/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -270,6 +271,10 @@ func probePidfd() error {
 // between 7.0 and 7.1), so a thread of our own ends for it.
 var pidfdRecovers = probe.Probe{Try: func() error {
 	fd, err := exitedThread()
+	if err != nil && err != unix.EINVAL { // which says that PIDFD_THREAD is not known
+		// A filter may refuse pidfd_open and nothing of what a child needs.
+		fd, err = spawn.Exited()
+	}
 	if err != nil {
 		return os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
 	}

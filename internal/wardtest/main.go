@@ -20,6 +20,10 @@ var Long = flag.Bool("long", false, "run the tests at full size")
 // variable names the helper that a child is to run.
 const variable = "WARD_TEST_HELPER"
 
+// RefuseVariable names system calls that the kernel is to refuse to the tests
+// and to their children, and how: "clone3=EPERM,pidfd_open=ENOSYS". Linux only.
+const RefuseVariable = "WARD_TEST_REFUSE"
+
 // raceOptions keep a child built with the race detector from sleeping for a
 // second before it exits.
 const raceOptions = "GORACE=atexit_sleep_ms=0"
@@ -68,6 +72,10 @@ func Main(m *testing.M, about func() string) {
 		os.Exit(0)
 	}
 	flag.Parse()
+	if err := refuseCalls(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(120)
+	}
 	fmt.Print(about())
 	usePoller()
 	before := descriptors()

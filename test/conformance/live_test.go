@@ -24,8 +24,11 @@ func init() {
 func TestWaitingChildrenNeedNoThreads(t *testing.T) {
 	needBackend(t)
 	n := fewLive
-	if *wardtest.Long {
+	switch {
+	case *wardtest.Long:
 		n = manyLive
+	case testing.Short():
+		n = fewLive / 3
 	}
 	runReport(t, nil, "live", strconv.Itoa(n))
 }

@@ -40,5 +40,8 @@ func children() (n, parallel int) {
 	if *wardtest.Long {
 		return 20_000, 64
 	}
+	if testing.Short() {
+		return 100, 10
+	}
 	return 300, 16
 }

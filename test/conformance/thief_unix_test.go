@@ -136,19 +136,19 @@ func TestThievesTakeNoStatusUnnoticed(t *testing.T) {
 	close(stop)
 	thieves.Wait()
 	t.Logf("%d stolen", stolen.Load())
-	caps := ward.Capabilities()
+	tier := tier()
 	switch {
-	case caps.Tier == ward.TierPrivate && stolen.Load() > 0 && os.Getpid() != 1:
-		t.Errorf("%d stolen on the %v tier", stolen.Load(), caps.Tier)
-	case caps.Tier < ward.TierPrivate && stolen.Load() == 0:
+	case tier == ward.TierPrivate && stolen.Load() > 0 && os.Getpid() != 1:
+		t.Errorf("%d stolen on the %v tier", stolen.Load(), tier)
+	case tier < ward.TierPrivate && stolen.Load() == 0:
 		t.Error("the thieves took nothing: this test shows nothing")
 	}
 	// A kqueue hears of a child only once that is registered.
-	if caps.Tier >= ward.TierRecoverable && caps.Backend != "kqueue" && c.lost.Load() > 0 {
-		t.Errorf("%d statuses lost on the %v tier", c.lost.Load(), caps.Tier)
+	if tier >= ward.TierRecoverable && ward.Capabilities().Backend != "kqueue" && c.lost.Load() > 0 {
+		t.Errorf("%d statuses lost on the %v tier", c.lost.Load(), tier)
 	}
-	if caps.Tier == ward.TierDetectable && c.recovered.Load() > 0 {
-		t.Errorf("%d statuses recovered on the %v tier", c.recovered.Load(), caps.Tier)
+	if tier == ward.TierDetectable && c.recovered.Load() > 0 {
+		t.Errorf("%d statuses recovered on the %v tier", c.recovered.Load(), tier)
 	}
 	// Thieves in PID 1 take orphans, too.
 	if n := c.lost.Load() + c.recovered.Load(); n > stolen.Load() || n < stolen.Load() && os.Getpid() != 1 {
@@ -170,7 +170,7 @@ func TestIgnoredSIGCHLDIsAThief(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, err := h.Wait(context.Background())
-	switch tier := ward.Capabilities().Tier; {
+	switch tier := tier(); {
 	case tier == ward.TierPrivate:
 		if err != nil || state.ExitCode() != 5 || state.Recovered() {
 			t.Errorf("Wait() = %v, %v; not private", state, err)

@@ -2,59 +2,93 @@ package conformance_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 )
+
+// A variant is a run of all tests with a variable in the environment.
+type variant struct {
+	name            string
+	variable, value string
+	lacks           string // what the system would need for it
+}
 
 // TestVariants runs all tests again for each choice that the environment can
 // force, in a process of its own.
 func TestVariants(t *testing.T) {
-	if os.Getenv("WARD") != "" {
-		t.Skip("the environment variable WARD has made its choice: this run is a variant")
+	for _, variable := range []string{"WARD", childtest.PrivateVariable, wardtest.RefuseVariable} {
+		if os.Getenv(variable) != "" {
+			t.Skipf("the environment variable %s has made its choice: this run is a variant", variable)
+		}
 	}
-	variants := variants()
-	if len(variants) == 0 {
-		t.Skip("this system has one backend and one way to start a child")
-	}
-	for _, variant := range variants {
-		t.Run(variant, func(t *testing.T) {
-			args := []string{"-test.v"}
-			if *wardtest.Long {
-				args = append(args, "-long")
+	needBackend(t)
+	for _, v := range append(append(forced(), private()), refused()...) {
+		t.Run(v.name, func(t *testing.T) {
+			if v.lacks != "" {
+				t.Skip(v.lacks)
 			}
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.Command(self, args...)
-			cmd.Env = append(os.Environ(), "WARD="+variant)
-			out, err := cmd.CombinedOutput()
-			t.Logf("%d tests passed", bytes.Count(out, []byte("\n--- PASS: ")))
-			if err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
+			t.Parallel()
+			v.run(t)
 		})
 	}
 }
 
-func variants() []string {
+func (v variant) run(t *testing.T) {
+	args := []string{"-test.v", "-test.short"}
+	if *wardtest.Long {
+		args = []string{"-test.v", "-long"}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), v.variable+"="+v.value)
+	out, err := cmd.CombinedOutput()
+	passed := bytes.Count(out, []byte("\n--- PASS: "))
+	about, _, _ := bytes.Cut(out, []byte("\n"))
+	t.Logf("%d tests passed; %s", passed, about)
+	if err != nil || passed == 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// forced are the choices of the variable WARD.
+func forced() (variants []variant) {
+	var values []string
 	switch caps := ward.Capabilities(); {
 	case caps.Backend == "pidfd":
-		variants := []string{"backend=fallback", "recover=off"}
+		values = []string{"backend=fallback", "recover=off"}
 		if caps.Spawn == "fast" {
-			variants = append(variants, "spawn=std")
+			values = append(values, "spawn=std")
 		}
-		return variants
 	case caps.Backend == "procdesc":
-		return []string{"backend=kqueue", "backend=fallback", "recover=off"}
+		values = []string{"backend=kqueue", "backend=fallback", "recover=off"}
 	case caps.Backend == "kqueue":
-		return []string{"backend=fallback", "recover=off"}
+		values = []string{"backend=fallback", "recover=off"}
 	case caps.Backend == "waitobj" && caps.Features[0].OK:
-		return []string{"packets=off"}
+		values = []string{"packets=off"}
 	}
-	return nil
+	for _, value := range values {
+		variants = append(variants, variant{name: value, variable: "WARD", value: value})
+	}
+	return variants
+}
+
+// private is the one in which all children are private, where they can be.
+func private() variant {
+	v := variant{name: "private", variable: childtest.PrivateVariable, value: "on"}
+	h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
+	if err == nil {
+		<-h.Done()
+	} else if errors.Is(err, errors.ErrUnsupported) {
+		v.lacks = err.Error()
+	}
+	return v
 }
