@@ -16,7 +16,6 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
-	"go.uber.org/goleak"
 )
 
 func TestWaitReturnsExitCode(t *testing.T) {
@@ -162,23 +161,29 @@ func TestKillTreeWithoutTreeIsUnsupported(t *testing.T) {
 	}
 }
 
-func TestStartRefusesWhatNoBackendOffers(t *testing.T) {
-	if ward.Capabilities().Backend == "waitobj" {
-		t.Skip("waitobj offers all of Attr")
+func TestStartGivesWhatIsAskedForOrNamesIt(t *testing.T) {
+	always := map[string]string{ // the backends that document it
+		"Private":          "waitobj procdesc",
+		"KillOnParentExit": "waitobj procdesc",
+		"Tree":             "waitobj",
 	}
 	for name, attr := range map[string]*ward.Attr{
 		"Private":          {Private: true},
 		"KillOnParentExit": {KillOnParentExit: true},
 		"Tree":             {Tree: true},
 	} {
-		if name != "Tree" && ward.Capabilities().Backend == "procdesc" {
+		h, err := tryStart(attr, "exit", "7")
+		if err == nil {
+			if state := wait(t, h); state.ExitCode() != 7 {
+				t.Errorf("child with %s: %v", name, state)
+			}
 			continue
 		}
-		h, err := tryStart(attr, "exit", "0")
-		if !errors.Is(err, errors.ErrUnsupported) || h != nil {
+		if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), name) || h != nil {
 			t.Errorf("Start with %s: %v, %v", name, h, err)
-		} else if !strings.Contains(err.Error(), name) {
-			t.Errorf("the error does not name %s: %v", name, err)
+		}
+		if backend := ward.Capabilities().Backend; strings.Contains(always[name], backend) {
+			t.Errorf("%s has no %s: %v", backend, name, err)
 		}
 	}
 }
@@ -186,7 +191,7 @@ func TestStartRefusesWhatNoBackendOffers(t *testing.T) {
 func TestIdlePackageHoldsNoGoroutine(t *testing.T) {
 	for range 3 { // and starts again
 		wait(t, start(t, nil, "exit", "0"))
-		goleak.VerifyNone(t)
+		noGoroutines(t)
 	}
 }
 
@@ -197,7 +202,7 @@ func TestDroppedHandleIsReaped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	goleak.VerifyNone(t) // TestMain looks for zombies and descriptors
+	noGoroutines(t) // TestMain looks for zombies and descriptors
 }
 
 func init() {

@@ -41,7 +41,16 @@ func children() (n, parallel int) {
 		return 20_000, 64
 	}
 	if testing.Short() {
-		return 100, 10
+		return 40, 10
 	}
 	return 300, 16
+}
+
+// noGoroutines fails the test if the package holds a goroutine, from the time
+// on that it may linger.
+func noGoroutines(t *testing.T) {
+	t.Helper()
+	if err := wardtest.Goroutines(); err != nil {
+		t.Fatal(err)
+	}
 }

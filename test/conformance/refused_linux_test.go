@@ -2,10 +2,8 @@ package conformance_test
 
 import (
 	"maps"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
@@ -39,17 +37,12 @@ func refused() (variants []variant) {
 		variants = append(variants, variant{name: "all" + errno, variable: wardtest.RefuseVariable, value: all})
 	}
 	for i := range variants {
-		if raceDetector() && strings.Contains(variants[i].value, "clone3=EPERM") {
+		variants[i].small = true
+		if built("-race", "true") && strings.Contains(variants[i].value, "clone3=EPERM") {
 			variants[i].lacks = "the race detector's C library starts no thread if clone3 fails with anything but ENOSYS"
 		}
 	}
 	return variants
-}
-
-// raceDetector tells whether the binary is built with it.
-func raceDetector() bool {
-	info, _ := debug.ReadBuildInfo()
-	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func find(caps ward.Caps, word string) (ward.Feature, bool) {
@@ -59,40 +52,4 @@ func find(caps ward.Caps, word string) (ward.Feature, bool) {
 		}
 	}
 	return ward.Feature{Name: word, Reason: "not looked for"}, false
-}
-
-func TestCapabilitiesSayWhatIsRefused(t *testing.T) {
-	refused, err := wardtest.Refused()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(refused) == 0 {
-		t.Skip("no filter refuses anything to this run")
-	}
-	has := func(calls ...string) bool {
-		return !slices.ContainsFunc(calls, func(call string) bool { return refused[call] != 0 })
-	}
-	want := ward.Caps{Backend: "pidfd", Spawn: "fast", Tier: ward.TierRecoverable}
-	if !has("clone3", "close_range") {
-		want.Spawn = "std"
-	}
-	if !has("ioctl(PIDFD_GET_INFO)") || wardtest.KernelBefore(6, 15) {
-		want.Tier = ward.TierDetectable
-	}
-	if !has("pidfd_send_signal", "waitid(P_PIDFD)") {
-		want = ward.Caps{Backend: "fallback", Spawn: "std", Tier: ward.TierDetectable}
-	}
-	caps := ward.Capabilities()
-	if caps.Backend != want.Backend || caps.Spawn != want.Spawn || caps.Tier != want.Tier {
-		t.Errorf("want backend %s, spawn %s, tier %v in\n%v", want.Backend, want.Spawn, want.Tier, caps)
-	}
-	for call, errno := range refused {
-		f, ok := find(caps, featureOf[call])
-		if !ok && caps.Backend == "fallback" {
-			continue // which has no use for it
-		}
-		if f.OK || !strings.Contains(f.Reason, errno.Error()) {
-			t.Errorf("%s: %v, reason %q; want %v", f.Name, f.OK, f.Reason, errno)
-		}
-	}
 }

@@ -90,7 +90,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 
 func TestSetGivesEachMemberToOneOfManyCallers(t *testing.T) {
 	needBackend(t)
-	const members, callers = 60, 10
+	const members, callers = 30, 10
 	var set ward.Set
 	var mu sync.Mutex // guards seen
 	seen := make(map[ward.Handle]int)

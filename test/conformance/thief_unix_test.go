@@ -41,10 +41,16 @@ func randomEnding() ending {
 }
 
 func (e ending) start() (ward.Handle, error) {
+	helper, arg := e.command()
+	return tryStart(nil, helper, arg)
+}
+
+// command is the helper that ends so.
+func (e ending) command() (helper, arg string) {
 	if e.signal != 0 {
-		return tryStart(nil, "die", strconv.Itoa(int(e.signal)))
+		return "die", strconv.Itoa(int(e.signal))
 	}
-	return tryStart(nil, "exit", strconv.Itoa(e.code))
+	return "exit", strconv.Itoa(e.code)
 }
 
 func (e ending) is(s *ward.State) bool {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/wardproc/ward"
@@ -16,6 +18,7 @@ import (
 type variant struct {
 	name            string
 	variable, value string
+	small           bool   // also with -long
 	lacks           string // what the system would need for it
 }
 
@@ -41,7 +44,7 @@ func TestVariants(t *testing.T) {
 
 func (v variant) run(t *testing.T) {
 	args := []string{"-test.v", "-test.short"}
-	if *wardtest.Long {
+	if *wardtest.Long && !v.small {
 		args = []string{"-test.v", "-long"}
 	}
 	self, err := os.Executable()
@@ -91,4 +94,15 @@ func private() variant {
 		v.lacks = err.Error()
 	}
 	return v
+}
+
+// built reports whether a setting of the build has value in it.
+func built(key, value string) bool {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return strings.Contains(s.Value, value)
+		}
+	}
+	return false
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/windows"
 )
 
@@ -252,13 +251,13 @@ func TestStartsLeaveNoHandle(t *testing.T) {
 		}
 	}
 	round()
-	goleak.VerifyNone(t)
+	noGoroutines(t)
 	before := wardtest.HandleCount("")
 	const rounds = 5
 	for range rounds {
 		round()
 	}
-	goleak.VerifyNone(t)
+	noGoroutines(t)
 	// A thread of the Go runtime that is new has some handles of its own.
 	if more := wardtest.HandleCount("") - before; more >= rounds*len(attrs) {
 		t.Errorf("%d rounds of %d starts leave %d handles", rounds, len(attrs), more)
