@@ -313,6 +313,10 @@ func probePidfd() error {
 // between 7.0 and 7.1), so a thread of our own ends for it.
 var pidfdRecovers = probe.Probe{Try: func() error {
 	fd, err := exitedThread()
+	if err != nil && err != unix.EINVAL { // which says that PIDFD_THREAD is not known
+		// A filter may refuse pidfd_open and nothing of what a child needs.
+		fd, err = spawn.Exited()
+	}
 	if err != nil {
 		return os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
 	}

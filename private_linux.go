@@ -184,11 +184,14 @@ func startKeeper() (*keeper, error) {
 		k.Keeper, err = spawn.StartKeeper()
 		return err
 	})()
-	if err != nil {
-		parent.release()
-		return nil, err
+	if err == nil {
+		return k, nil
 	}
-	return k, nil
+	parent.release()
+	if probe.Refused(err) {
+		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
+	}
+	return nil, err
 }
 
 func (k *keeper) end() {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
@@ -121,38 +122,6 @@ func TestKeeperTellsTheResourceUsage(t *testing.T) {
 	if state := wait(t, h); state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
 		t.Errorf("usage %v, user %v, system %v", state.SysUsage(), state.UserTime(), state.SystemTime())
 	}
-}
-
-func TestPrivateChildrenRaiseNoSIGCHLD(t *testing.T) {
-	withEachPrivacy(t, func(t *testing.T) {
-		wait(t, start(t, &ward.Attr{Private: true}, "exit", "0")) // and what is tried before it
-		heard := make(chan os.Signal, 1000)
-		signal.Notify(heard, syscall.SIGCHLD)
-		defer signal.Stop(heard)
-		const n = 50
-		for i := range n {
-			e := ending{code: i}
-			if i%2 == 0 {
-				e = ending{signal: syscall.SIGKILL}
-			}
-			helper, arg := "exit", strconv.Itoa(e.code)
-			if e.signal != 0 {
-				helper, arg = "die", strconv.Itoa(int(e.signal))
-			}
-			if state := wait(t, start(t, &ward.Attr{Private: true}, helper, arg)); !e.is(state) {
-				t.Fatalf("asked for %+v, got %v", e, state)
-			}
-		}
-		if len(heard) > 0 {
-			t.Errorf("%d SIGCHLD for %d private children", len(heard), n)
-		}
-		wait(t, start(t, nil, "exit", "0"))
-		select {
-		case <-heard:
-		case <-time.After(5 * time.Second):
-			t.Error("no SIGCHLD for an ordinary child: this test shows nothing")
-		}
-	})
 }
 
 func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
@@ -398,7 +367,7 @@ func changeAndCompare(change string) {
 			complain("%s: %v", change, err)
 		}
 	}
-	path, err := tiny(tinyprog.Pause(runtime.GOARCH))
+	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
 	must(err)
 	r, w, err := os.Pipe()
 	must(err)
@@ -419,7 +388,7 @@ func changeAndCompare(change string) {
 	case "group":
 		must(unix.Setpgid(0, 0))
 	case "privileges": // in all threads, with a filter that concerns nobody
-		refuse(syscall.EXDEV, unix.SYS_ACCT)
+		must(wardtest.Refuse(syscall.EXDEV, wardtest.Call{Number: unix.SYS_ACCT}))
 	case "ids":
 		must(syscall.Setgroups([]int{7, 8}))
 		must(syscall.Setgid(65534))

@@ -1,7 +1,6 @@
 package ward
 
 import (
-	"errors"
 	"io/fs"
 	"runtime"
 	"sync"
@@ -30,8 +29,7 @@ func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int
 // startError is err in the words of os.StartProcess, but for what only this
 // package has.
 func startError(name string, err error) error {
-	var failed *spawn.Error
-	if errors.As(err, &failed) {
+	if failed, ok := err.(*spawn.Error); ok {
 		err = failed.Errno // without the call's name, as users know it
 	}
 	if _, ok := err.(syscall.Errno); !ok {

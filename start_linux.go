@@ -56,7 +56,7 @@ func capabilities() Caps {
 			Backend:  "fallback",
 			Spawn:    "std",
 			Tier:     TierDetectable,
-			Features: []Feature{feature("pidfd", pidfdWorks.Err())},
+			Features: []Feature{pidfdFeature()},
 		}
 	}
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
@@ -82,7 +82,7 @@ func capabilities() Caps {
 		caps.Tier = TierRecoverable
 	}
 	caps.Features = []Feature{
-		feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks.Err()),
+		pidfdFeature(),
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
@@ -90,4 +90,8 @@ func capabilities() Caps {
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}
 	return caps
+}
+
+func pidfdFeature() Feature {
+	return feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks.Err())
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
@@ -39,7 +40,7 @@ func TestStartsSurviveTheGoRuntime(t *testing.T) {
 }
 
 func stress(n int) {
-	path, err := tiny(tinyprog.Exit(runtime.GOARCH))
+	path, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
 		complain("%v", err)
 	}

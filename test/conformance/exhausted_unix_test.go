@@ -1,6 +1,6 @@
 //go:build unix
 
-package ward_test
+package conformance_test
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func exhaust() {
 	for {
 		free := unused()
 		path, argv, env := wardtest.Command("exit", "0")
-		h, err := ward.Start(path, argv, &ward.Attr{Env: env})
+		h, err := startProgram(path, argv, &ward.Attr{Env: env})
 		if err == nil {
 			if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
 				complain("with %d free: Wait() = %v, %v", free, state, err)

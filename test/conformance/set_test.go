@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func TestSetReturnsMembersInTheOrderOfTheirExits(t *testing.T) {
 		if set.Len() != len(order)-n {
 			t.Errorf("Len() = %d, want %d", set.Len(), len(order)-n)
 		}
-		children[i].release()
+		children[i].Release()
 		h, err := set.Next(context.Background())
 		if err != nil || h != children[i].Handle {
 			t.Fatalf("Next() = %v, %v; want child %d", h, err, i)
@@ -45,7 +45,7 @@ func TestSetKeepsExitsInOrderUntilAsked(t *testing.T) {
 		children = append(children, h)
 	}
 	for _, i := range []int{4, 1, 3, 0, 2} {
-		children[i].release()
+		children[i].Release()
 		<-children[i].Done()
 		want = append(want, children[i].Handle)
 	}
@@ -82,7 +82,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 	for range set.All(ctx) {
 		t.Error("All yields a member that runs")
 	}
-	h.release()
+	h.Release()
 	if got, err := set.Next(context.Background()); got != h.Handle || err != nil {
 		t.Errorf("Next afterwards: %v, %v", got, err)
 	}
@@ -90,7 +90,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 
 func TestSetGivesEachMemberToOneOfManyCallers(t *testing.T) {
 	needBackend(t)
-	const members, callers = 60, 10
+	const members, callers = 30, 10
 	var set ward.Set
 	var mu sync.Mutex // guards seen
 	seen := make(map[ward.Handle]int)
@@ -119,7 +119,7 @@ func TestSetGivesEachMemberToOneOfManyCallers(t *testing.T) {
 		})
 	}
 	for _, h := range children {
-		h.release()
+		h.Release()
 	}
 	wg.Wait()
 	for _, h := range children {

@@ -1,17 +1,16 @@
-package ward_test
+package conformance_test
 
 import (
 	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
@@ -21,33 +20,30 @@ func init() {
 	wardtest.Register("forbidden", func(args []string) { startInForbidden(args[0]) })
 }
 
-// nobody is a user whom RLIMIT_NPROC and the permissions of files bind.
-const nobody = 65534
-
 // asNobody runs a helper as a user without privileges.
 func asNobody(t *testing.T, helper string, args ...string) {
 	if os.Getuid() != 0 {
 		runReport(t, nil, helper, args...)
 		return
 	}
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}}, helper, args...)
+	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}}}, helper, args...)
 }
 
 func TestStartBeyondTheProcessLimitFails(t *testing.T) { asNobody(t, "nproc") }
 
 func startBeyondLimit() {
 	path, argv, env := wardtest.Command("exit", "0")
-	if h, err := ward.Start(path, argv, &ward.Attr{Env: env}); err != nil {
+	if h, err := startProgram(path, argv, &ward.Attr{Env: env}); err != nil {
 		complain("Start without a limit: %v", err)
 	} else {
 		h.Wait(context.Background())
 	}
-	idleThreads(16)
+	childtest.IdleThreads(16)
 	limit := unix.Rlimit{Cur: 1, Max: 1}
 	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
 		complain("setrlimit: %v", err)
 	}
-	h, err := ward.Start(path, argv, &ward.Attr{Env: env})
+	h, err := startProgram(path, argv, &ward.Attr{Env: env})
 	var typed *fs.PathError
 	if !errors.Is(err, syscall.EAGAIN) || !errors.As(err, &typed) {
 		complain("Start() = %v, %v; want EAGAIN", h, err)
@@ -55,18 +51,6 @@ func startBeyondLimit() {
 	if _, err := syscall.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
 		complain("a child is left: %v", err)
 	}
-}
-
-// idleThreads makes the Go runtime start threads, which it keeps: later it
-// could not, and would abort. LockOSThread has it start one of its own.
-func idleThreads(n int) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var wg sync.WaitGroup
-	for range n {
-		wg.Go(func() { unix.Nanosleep(&unix.Timespec{Nsec: 20e6}, nil) })
-	}
-	wg.Wait()
 }
 
 func TestStartInAForbiddenDirectoryFails(t *testing.T) {
@@ -79,12 +63,12 @@ func TestStartInAForbiddenDirectoryFails(t *testing.T) {
 
 func startInForbidden(dir string) {
 	path, argv, env := wardtest.Command("exit", "0")
-	h, err := ward.Start(path, argv, &ward.Attr{Dir: dir, Env: env})
+	h, err := startProgram(path, argv, &ward.Attr{Dir: dir, Env: env})
 	var typed *fs.PathError
 	if !errors.Is(err, syscall.EACCES) || !errors.As(err, &typed) {
 		complain("Start(%s) in %s = %v, %v; want EACCES", path, dir, h, err)
 	}
-	h, err = ward.Start(path, argv, &ward.Attr{Env: env})
+	h, err = startProgram(path, argv, &ward.Attr{Env: env})
 	if err != nil {
 		complain("Start elsewhere: %v", err)
 	}

@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"context"
@@ -13,11 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/windows"
 )
 
@@ -46,10 +44,6 @@ func init() {
 		if pid, err := windows.GetProcessId(h); err == nil && pid != 0 {
 			os.Exit(1)
 		}
-	})
-	wardtest.Register("live", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
-		keepAlive(n)
 	})
 }
 
@@ -165,7 +159,7 @@ func TestStateHasTimesOfStartAndExit(t *testing.T) {
 	begin := time.Now()
 	h := startHeld(t)
 	time.Sleep(5 * tick)
-	h.release()
+	h.Release()
 	usage := wait(t, h).SysUsage().(*syscall.Rusage)
 	end := time.Now()
 	created := time.Unix(0, usage.CreationTime.Nanoseconds())
@@ -185,7 +179,7 @@ func TestHandleIsThatOfTheProcess(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	h.release()
+	h.Release()
 	wait(t, h)
 	if err := h.WithHandle(func(uintptr) {}); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("WithHandle after the exit: %v", err)
@@ -257,102 +251,15 @@ func TestStartsLeaveNoHandle(t *testing.T) {
 		}
 	}
 	round()
-	goleak.VerifyNone(t)
+	noGoroutines(t)
 	before := wardtest.HandleCount("")
 	const rounds = 5
 	for range rounds {
 		round()
 	}
-	goleak.VerifyNone(t)
+	noGoroutines(t)
 	// A thread of the Go runtime that is new has some handles of its own.
 	if more := wardtest.HandleCount("") - before; more >= rounds*len(attrs) {
 		t.Errorf("%d rounds of %d starts leave %d handles", rounds, len(attrs), more)
-	}
-}
-
-func TestWaitingChildrenShareThreads(t *testing.T) {
-	n := 200
-	if *wardtest.Long {
-		n = 1000
-	}
-	runReport(t, nil, "live", strconv.Itoa(n))
-}
-
-// keepAlive has n goroutines wait for n live children and counts the threads.
-func keepAlive(n int) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		complain("%v", err)
-	}
-	path, argv, env := wardtest.Command("stdin", "0")
-	// Wine's server spends descriptors on each thread: let there be few.
-	env = append(env, "GOMAXPROCS=1", "GOGC=off")
-	begin := time.Now()
-	var wg sync.WaitGroup
-	for i := range n {
-		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
-		if err != nil {
-			complain("child %d: %v", i, err)
-		}
-		wg.Go(func() {
-			if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-				complain("child %d: Wait() = %v, %v", i, state, err)
-			}
-		})
-	}
-	started := time.Since(begin)
-	threads, most := threads(), n/63+20
-	if threads > most {
-		complain("%d live children, %d threads; want %d at the most", n, threads, most)
-	}
-	begin = time.Now()
-	w.Close()
-	r.Close()
-	wg.Wait()
-	fmt.Printf("%d live children, %d threads; started in %v, reaped in %v\n", n, threads, started, time.Since(begin))
-	if err := goleak.Find(); err != nil {
-		complain("%v", err)
-	}
-}
-
-// threads counts this program's by a Toolhelp snapshot.
-func threads() (n int) {
-	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
-	if err != nil {
-		complain("CreateToolhelp32Snapshot: %v", err)
-	}
-	defer windows.CloseHandle(snapshot)
-	var entry windows.ThreadEntry32
-	entry.Size = uint32(unsafe.Sizeof(entry))
-	for err = windows.Thread32First(snapshot, &entry); err == nil; err = windows.Thread32Next(snapshot, &entry) {
-		if entry.OwnerProcessID == windows.GetCurrentProcessId() {
-			n++
-		}
-	}
-	return n
-}
-
-// pipe returns a pipe that ends with the test.
-func pipe(t *testing.T) (r, w *os.File) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close(); w.Close() })
-	return r, w
-}
-
-// readLine reads one line and no byte more.
-func readLine(t *testing.T, r *os.File) string {
-	t.Helper()
-	var line []byte
-	for b := make([]byte, 1); ; line = append(line, b[0]) {
-		if _, err := r.Read(b); err != nil {
-			t.Fatalf("%v after %q", err, line)
-		}
-		if b[0] == '\n' {
-			return string(line)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"context"
@@ -14,7 +14,6 @@ import (
 
 func init() {
 	wardtest.Register("quiet kill", func([]string) { killQuietly() })
-	wardtest.Register("no pidfd", func([]string) { startWithoutPidfd() })
 }
 
 func TestKillAfterTheExitMakesNoSystemCall(t *testing.T) { runReport(t, nil, "quiet kill") }
@@ -23,7 +22,7 @@ func TestKillAfterTheExitMakesNoSystemCall(t *testing.T) { runReport(t, nil, "qu
 // own: one that comes back was made.
 func killQuietly() {
 	path, argv, env := wardtest.Command("exit", "0")
-	gone, err := ward.Start(path, argv, &ward.Attr{Env: env})
+	gone, err := startProgram(path, argv, &ward.Attr{Env: env})
 	if err != nil {
 		complain("Start: %v", err)
 	}
@@ -33,7 +32,7 @@ func killQuietly() {
 		complain("pipe: %v", err)
 	}
 	path, argv, env = wardtest.Command("stdin", "0")
-	live, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
+	live, err := startProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 	if err != nil {
 		complain("Start: %v", err)
 	}
@@ -57,27 +56,5 @@ func refuse(errno syscall.Errno, numbers ...uintptr) {
 	}
 	if err := wardtest.Refuse(errno, calls...); err != nil {
 		complain("%v", err)
-	}
-}
-
-func TestWithoutPidfdTheFallbackServes(t *testing.T) { runReport(t, nil, "no pidfd") }
-
-func startWithoutPidfd() {
-	os.Unsetenv("WARD") // the choice is the package's
-	refuse(syscall.ENOSYS, unix.SYS_PIDFD_SEND_SIGNAL, unix.SYS_PIDFD_OPEN, unix.SYS_CLONE3, unix.SYS_PIDFD_GETFD)
-	waitPidfd := wardtest.Call{Number: unix.SYS_WAITID, ByFirst: true, First: unix.P_PIDFD}
-	if err := wardtest.Refuse(syscall.ENOSYS, waitPidfd); err != nil {
-		complain("%v", err)
-	}
-	path, argv, env := wardtest.Command("exit", "4")
-	h, err := ward.Start(path, argv, &ward.Attr{Env: env})
-	if err != nil {
-		complain("Start: %v", err)
-	}
-	if caps := ward.Capabilities(); caps.Backend != "fallback" {
-		complain("%v", caps)
-	}
-	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 4 {
-		complain("Wait() = %v, %v", state, err)
 	}
 }

@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"errors"
@@ -57,7 +57,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 				process.Wait()
 				t.Skip("os.StartProcess starts this on " + runtime.GOOS + ": there is no error to compare")
 			}
-			h, err := ward.Start(c.path, c.argv, &ward.Attr{Dir: c.attr.Dir})
+			h, err := startProgram(c.path, c.argv, &ward.Attr{Dir: c.attr.Dir})
 			if err == nil {
 				h.Kill()
 				t.Fatal("Start succeeded")

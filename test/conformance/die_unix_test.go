@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package ward_test
+package conformance_test
 
 import "syscall"
 

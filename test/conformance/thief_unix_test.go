@@ -1,6 +1,6 @@
 //go:build unix
 
-package ward_test
+package conformance_test
 
 import (
 	"context"
@@ -41,10 +41,16 @@ func randomEnding() ending {
 }
 
 func (e ending) start() (ward.Handle, error) {
+	helper, arg := e.command()
+	return tryStart(nil, helper, arg)
+}
+
+// command is the helper that ends so.
+func (e ending) command() (helper, arg string) {
 	if e.signal != 0 {
-		return tryStart(nil, "die", strconv.Itoa(int(e.signal)))
+		return "die", strconv.Itoa(int(e.signal))
 	}
-	return tryStart(nil, "exit", strconv.Itoa(e.code))
+	return "exit", strconv.Itoa(e.code)
 }
 
 func (e ending) is(s *ward.State) bool {
@@ -104,13 +110,6 @@ func runMany(t *testing.T, children, parallel int) *counts {
 	return &c
 }
 
-func children() (n, parallel int) {
-	if *wardtest.Long {
-		return 20_000, 64
-	}
-	return 300, 16
-}
-
 func TestEveryStatusIsRight(t *testing.T) {
 	n, parallel := children()
 	if c := runMany(t, n, parallel); c.lost.Load() > 0 {
@@ -143,19 +142,19 @@ func TestThievesTakeNoStatusUnnoticed(t *testing.T) {
 	close(stop)
 	thieves.Wait()
 	t.Logf("%d stolen", stolen.Load())
-	caps := ward.Capabilities()
+	tier := tier()
 	switch {
-	case caps.Tier == ward.TierPrivate && stolen.Load() > 0 && os.Getpid() != 1:
-		t.Errorf("%d stolen on the %v tier", stolen.Load(), caps.Tier)
-	case caps.Tier < ward.TierPrivate && stolen.Load() == 0:
+	case tier == ward.TierPrivate && stolen.Load() > 0 && os.Getpid() != 1:
+		t.Errorf("%d stolen on the %v tier", stolen.Load(), tier)
+	case tier < ward.TierPrivate && stolen.Load() == 0:
 		t.Error("the thieves took nothing: this test shows nothing")
 	}
 	// A kqueue hears of a child only once that is registered.
-	if caps.Tier >= ward.TierRecoverable && caps.Backend != "kqueue" && c.lost.Load() > 0 {
-		t.Errorf("%d statuses lost on the %v tier", c.lost.Load(), caps.Tier)
+	if tier >= ward.TierRecoverable && ward.Capabilities().Backend != "kqueue" && c.lost.Load() > 0 {
+		t.Errorf("%d statuses lost on the %v tier", c.lost.Load(), tier)
 	}
-	if caps.Tier == ward.TierDetectable && c.recovered.Load() > 0 {
-		t.Errorf("%d statuses recovered on the %v tier", c.recovered.Load(), caps.Tier)
+	if tier == ward.TierDetectable && c.recovered.Load() > 0 {
+		t.Errorf("%d statuses recovered on the %v tier", c.recovered.Load(), tier)
 	}
 	// Thieves in PID 1 take orphans, too.
 	if n := c.lost.Load() + c.recovered.Load(); n > stolen.Load() || n < stolen.Load() && os.Getpid() != 1 {
@@ -177,7 +176,7 @@ func TestIgnoredSIGCHLDIsAThief(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, err := h.Wait(context.Background())
-	switch tier := ward.Capabilities().Tier; {
+	switch tier := tier(); {
 	case tier == ward.TierPrivate:
 		if err != nil || state.ExitCode() != 5 || state.Recovered() {
 			t.Errorf("Wait() = %v, %v; not private", state, err)

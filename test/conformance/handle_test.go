@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"bufio"
@@ -16,7 +16,6 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
-	"go.uber.org/goleak"
 )
 
 func TestWaitReturnsExitCode(t *testing.T) {
@@ -59,7 +58,7 @@ func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 		})
 	}
 	ended.Wait()
-	h.release()
+	h.Release()
 	wg.Wait()
 	first := wait(t, h)
 	for range len(results) {
@@ -84,7 +83,7 @@ func TestTryWaitTellsRunningFromExited(t *testing.T) {
 		t.Fatal("Done is closed while it runs")
 	default:
 	}
-	h.release()
+	h.Release()
 	<-h.Done()
 	if state, err := h.TryWait(); err != nil || !state.Success() {
 		t.Fatalf("TryWait after the exit: %v, %v", state, err)
@@ -136,7 +135,7 @@ func TestClosedHandleRefusesAndItsChildIsReaped(t *testing.T) {
 			t.Errorf("%s of a closed handle: %v", call, err)
 		}
 	}
-	h.release()
+	h.Release()
 	<-h.Done()
 }
 
@@ -149,7 +148,7 @@ func TestCloseLeavesWaitInProgressAlone(t *testing.T) {
 	}()
 	time.Sleep(10 * time.Millisecond)
 	h.Close()
-	h.release()
+	h.Release()
 	if err := <-result; err != nil {
 		t.Errorf("Wait in progress: %v", err)
 	}
@@ -162,20 +161,29 @@ func TestKillTreeWithoutTreeIsUnsupported(t *testing.T) {
 	}
 }
 
-func TestStartRefusesWhatNoBackendOffers(t *testing.T) {
-	if backend := ward.Capabilities().Backend; backend == "waitobj" || backend == "procdesc" {
-		t.Skip(backend + " offers all of Attr")
+func TestStartGivesWhatIsAskedForOrNamesIt(t *testing.T) {
+	always := map[string]string{ // the backends that document it
+		"Private":          "waitobj procdesc",
+		"KillOnParentExit": "waitobj procdesc",
+		"Tree":             "waitobj procdesc",
 	}
 	for name, attr := range map[string]*ward.Attr{
 		"Private":          {Private: true},
 		"KillOnParentExit": {KillOnParentExit: true},
 		"Tree":             {Tree: true},
 	} {
-		h, err := tryStart(attr, "exit", "0")
-		if !errors.Is(err, errors.ErrUnsupported) || h != nil {
+		h, err := tryStart(attr, "exit", "7")
+		if err == nil {
+			if state := wait(t, h); state.ExitCode() != 7 {
+				t.Errorf("child with %s: %v", name, state)
+			}
+			continue
+		}
+		if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), name) || h != nil {
 			t.Errorf("Start with %s: %v, %v", name, h, err)
-		} else if !strings.Contains(err.Error(), name) {
-			t.Errorf("the error does not name %s: %v", name, err)
+		}
+		if backend := ward.Capabilities().Backend; strings.Contains(always[name], backend) {
+			t.Errorf("%s has no %s: %v", backend, name, err)
 		}
 	}
 }
@@ -183,7 +191,7 @@ func TestStartRefusesWhatNoBackendOffers(t *testing.T) {
 func TestIdlePackageHoldsNoGoroutine(t *testing.T) {
 	for range 3 { // and starts again
 		wait(t, start(t, nil, "exit", "0"))
-		goleak.VerifyNone(t)
+		noGoroutines(t)
 	}
 }
 
@@ -194,7 +202,7 @@ func TestDroppedHandleIsReaped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	goleak.VerifyNone(t) // TestMain looks for zombies and descriptors
+	noGoroutines(t) // TestMain looks for zombies and descriptors
 }
 
 func init() {
