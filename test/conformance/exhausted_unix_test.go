@@ -51,8 +51,11 @@ func exhaust() {
 		if !errors.Is(err, syscall.EMFILE) || !errors.As(err, &typed) && !errors.As(err, &failed) {
 			complain("with %d free: %T %v", free, err, err)
 		}
-		spin(100 * time.Millisecond) // the package may linger
-		switch left := unused(); {
+		left := unused()
+		for begin := time.Now(); left != free && time.Since(begin) < time.Second; left = unused() {
+			spin(10 * time.Millisecond) // the package may linger
+		}
+		switch {
 		case left == free:
 		case free-left <= poller:
 			poller = 0
