@@ -21,6 +21,4 @@ var (
 	wait      = childtest.Wait
 	runReport = childtest.Report
 	complain  = childtest.Complain
-	pipe      = childtest.Pipe
-	readLine  = childtest.ReadLine
 )
