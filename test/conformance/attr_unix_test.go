@@ -28,8 +28,8 @@ func init() {
 		}
 	})
 	wardtest.Register("in a session", func([]string) {
-		if pgrp := unix.Getpgrp(); pgrp != os.Getpid() {
-			complain("process %d is in group %d", os.Getpid(), pgrp)
+		if pgrp, err := unix.Getpgid(0); pgrp != os.Getpid() {
+			complain("process %d is in group %d, %v", os.Getpid(), pgrp, err)
 		}
 	})
 }
