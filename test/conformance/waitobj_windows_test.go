@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/windows"
 )
@@ -129,7 +130,7 @@ func TestInterruptIsCtrlBreak(t *testing.T) {
 	}, "breakable")
 	w.Close()
 	defer h.Kill()
-	readLine(t, r)
+	childtest.ReadLine(t, r)
 	if err := h.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func TestSysIsHonouredAndLeftAlone(t *testing.T) {
 			attr.Sys = &syscall.SysProcAttr{CmdLine: `ward "of the command line"`, HideWindow: true}
 			h := start(t, &attr, "describe")
 			w.Close()
-			if got, want := readLine(t, r), `["of the command line"]`; got != want {
+			if got, want := childtest.ReadLine(t, r), `["of the command line"]`; got != want {
 				t.Errorf("child has the arguments %s, want %s", got, want)
 			}
 			wait(t, h)
