@@ -77,7 +77,9 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 		return nil, &Error{Op: "start", Err: err}
 	}
 	starts.Add(1)
+	underWay := table.begin()
 	p, err := start(name, argv, attr)
+	table.end(underWay)
 	starts.Add(-1)
 	runtime.KeepAlive(attr) // whose Files must not be closed before
 	if err != nil {
