@@ -102,5 +102,9 @@ func tiny(image []byte) (path string, err error) {
 		return "", os.NewSyscallError("open", err)
 	}
 	unix.Close(fd)
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), read), nil
+	self, err := os.Readlink("/proc/self") // not Getpid, which may be of another pid namespace
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/proc/%s/fd/%d", self, read), nil
 }

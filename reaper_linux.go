@@ -11,17 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (r *Reaper) run(ctx context.Context) error {
-	w := &reaping{Reaper: r, grace: r.Grace, tells: pidfdsTell()}
-	if w.grace == 0 && !w.tells {
-		w.grace = 2 * time.Second
-	}
-	defer w.rounds.listen()()
-	for w.rounds.due(ctx.Done()) {
-		w.rounds.round(w.look)
-	}
-	return ctx.Err()
-}
+func (r *Reaper) run(ctx context.Context) error { return newReaping(r).run(ctx) }
 
 // reaping is a Reaper that runs.
 type reaping struct {
@@ -30,6 +20,23 @@ type reaping struct {
 	grace  time.Duration
 	tells  bool                 // each owner of a child has a pidfd
 	since  map[corpse]time.Time // when a zombie without an owner was first seen
+}
+
+func newReaping(r *Reaper) *reaping {
+	w := &reaping{Reaper: r, grace: r.Grace, tells: pidfdsTell()}
+	if w.grace == 0 && !w.tells {
+		w.grace = 2 * time.Second
+	}
+	return w
+}
+
+func (w *reaping) run(ctx context.Context) error {
+	defer w.rounds.listen()()
+	w.rounds.round(w.look) // for what has exited before
+	for w.rounds.due(ctx.Done()) {
+		w.rounds.round(w.look)
+	}
+	return ctx.Err()
 }
 
 // A corpse is a zombie as one round remembers it for the next.

@@ -73,13 +73,12 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)
 	}
+	defer table.end(table.begin())
 	if err := attr.supported(offers()); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
 	starts.Add(1)
-	underWay := table.begin()
 	p, err := start(name, argv, attr)
-	table.end(underWay)
 	starts.Add(-1)
 	runtime.KeepAlive(attr) // whose Files must not be closed before
 	if err != nil {

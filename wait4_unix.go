@@ -33,7 +33,9 @@ import (
 // pidfds are refused, it takes the child first; the handles wait and signal
 // before or after, never meanwhile, and get the status handed over. Should then a
 // Start hang for a second (say, on the file system of its program) while other
-// children exit, and one of them be its own, Wait4 may return that one as well.
+// children exit, and one of them be its own, Wait4 may return that one as well;
+// and it may return the child of a Start that fails, or with which the package
+// has only tried something.
 func Wait4(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
 	return waitForeign(pid, status, options, usage)
 }

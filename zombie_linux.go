@@ -138,19 +138,37 @@ func descriptors() (iter.Seq[int], error) {
 // childNumbers returns the numbers of this program's children and, where /proc
 // does not tell, of all else.
 func childNumbers() iter.Seq[int] {
-	const proc = "/proc"
-	if name, err := os.Readlink(proc + "/self"); err != nil || name != strconv.Itoa(os.Getpid()) {
-		// There is no /proc, or that of another pid namespace.
-		return upTo(pidMax())
+	depth := len(numbersOf("self"))
+	children, err := childrenOfThreads("/proc/self/task")
+	if err != nil {
+		children, err = numbersIn("/proc")
 	}
-	children, err := childrenOfThreads(proc + "/self/task")
-	if err == nil {
-		return slices.Values(children)
+	if err != nil || depth == 0 {
+		const pidMax = 1 << 22 // PID_MAX_LIMIT
+		return upTo(pidMax)
 	}
-	if pids, err := numbersIn(proc); err == nil {
-		return slices.Values(pids)
+	if depth > 1 {
+		// This is the /proc of an outer pid namespace, and its numbers.
+		for i, child := range children {
+			children[i] = 0
+			if inner := numbersOf(strconv.Itoa(child)); len(inner) >= depth {
+				children[i] = inner[depth-1]
+			}
+		}
 	}
-	return upTo(pidMax())
+	return slices.Values(children)
+}
+
+// numbersOf returns the numbers of a process in the pid namespace of /proc and
+// those below it (Linux 4.1).
+func numbersOf(process string) (pids []int) {
+	text, err := os.ReadFile("/proc/" + process + "/status")
+	if err != nil {
+		return nil
+	}
+	_, line, _ := bytes.Cut(text, []byte("\nNSpid:"))
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	return numbersAmong(bytes.FieldsSeq(line))
 }
 
 // childrenOfThreads reads the files that the kernel has with
@@ -166,24 +184,9 @@ func childrenOfThreads(tasks string) (children []int, err error) {
 		if _, gone := os.Stat(dir); err != nil && gone == nil {
 			return nil, err
 		}
-		for word := range bytes.FieldsSeq(text) {
-			if n, err := strconv.Atoi(string(word)); err == nil {
-				children = append(children, n)
-			}
-		}
+		children = append(children, numbersAmong(bytes.FieldsSeq(text))...)
 	}
 	return children, nil
-}
-
-// pidMax returns the largest number that a process may have: see proc(5).
-func pidMax() int {
-	text, err := os.ReadFile("/proc/sys/kernel/pid_max")
-	if err == nil {
-		if n, err := strconv.Atoi(string(bytes.TrimSpace(text))); err == nil {
-			return n
-		}
-	}
-	return 1 << 22 // PID_MAX_LIMIT
 }
 
 func upTo(n int) iter.Seq[int] {
@@ -201,11 +204,14 @@ func numbersIn(dir string) ([]int, error) {
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
-	numbers := make([]int, 0, len(names))
-	for _, name := range names {
-		if n, err := strconv.Atoi(name); err == nil {
+	return numbersAmong(slices.Values(names)), err
+}
+
+func numbersAmong[S ~string | ~[]byte](words iter.Seq[S]) (numbers []int) {
+	for word := range words {
+		if n, err := strconv.Atoi(string(word)); err == nil {
 			numbers = append(numbers, n)
 		}
 	}
-	return numbers, err
+	return numbers
 }
