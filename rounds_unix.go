@@ -21,7 +21,6 @@ const (
 type rounds struct {
 	hint chan os.Signal
 	rest <-chan time.Time // nil if it is over
-	busy time.Duration    // in rounds, of all the time
 }
 
 // listen begins to hear SIGCHLD, until stop is called. A program that ignores it
@@ -62,7 +61,5 @@ func (r *rounds) due(stop <-chan struct{}) bool {
 func (r *rounds) round(look func()) {
 	begin := time.Now()
 	look()
-	took := time.Since(begin)
-	r.busy += took
-	r.rest = time.After(restFactor * took)
+	r.rest = time.After(restFactor * time.Since(begin))
 }
