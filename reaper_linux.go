@@ -8,10 +8,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wardproc/ward/internal/mux"
 	"golang.org/x/sys/unix"
 )
 
-func (r *Reaper) run(ctx context.Context) error { return newReaping(r).run(ctx) }
+func (r *Reaper) run(ctx context.Context) error {
+	if err := mux.ReservePoller(); err != nil { // for the timers
+		return &Error{Op: "reap", Err: err}
+	}
+	return newReaping(r).run(ctx)
+}
 
 // reaping is a Reaper that runs.
 type reaping struct {

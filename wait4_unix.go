@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/wait4"
 )
 
@@ -51,8 +52,12 @@ const startPatience = time.Second
 // waitByNumber is Wait4 by nothing but wait4(2): it takes a child and hands it
 // over if it is a handle's.
 func waitByNumber(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
-	if options&wait4.NoHang != 0 {
-		return takeForeign(pid, status, options, usage)
+	got, err := takeForeign(pid, status, options|wait4.NoHang, usage)
+	if got != 0 || err != nil || options&wait4.NoHang != 0 {
+		return got, err
+	}
+	if err := mux.ReservePoller(); err != nil { // for the timers
+		return 0, syscall.EMFILE
 	}
 	hint := make(chan os.Signal, 1)
 	if !signal.Ignored(syscall.SIGCHLD) {
