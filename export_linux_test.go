@@ -22,3 +22,6 @@ func RunCounted(ctx context.Context, r *Reaper) (rounds int, busy time.Duration)
 	}
 	return rounds, busy
 }
+
+// ExitInfo asks for the status of a reaped child.
+var ExitInfo = exitInfo

@@ -252,7 +252,14 @@ func waitPidfd(fd int, info *siginfo, options int, usage *syscall.Rusage) error 
 // PIDFD_INFO_EXIT, Linux 6.15. It reports false before the reap is complete.
 func exitInfo(fd int) (syscall.WaitStatus, bool, error) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-	if err := unix.IoctlPidfdInfo(fd, &info); err != nil {
+	err := unix.IoctlPidfdInfo(fd, &info)
+	if err == unix.ESRCH {
+		// The reap was completed in the middle of the call: it looks for the
+		// status before it looks for the process.
+		info = unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+		err = unix.IoctlPidfdInfo(fd, &info)
+	}
+	if err != nil {
 		return 0, false, os.NewSyscallError("ioctl(PIDFD_GET_INFO)", err)
 	}
 	return syscall.WaitStatus(info.Exit_code), info.Mask&unix.PIDFD_INFO_EXIT != 0, nil
