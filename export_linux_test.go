@@ -19,6 +19,7 @@ func RunCounted(ctx context.Context, r *Reaper) (rounds int, busy time.Duration)
 			w.look()
 			last = time.Since(begin)
 		})
+		w.report()
 	}
 	return rounds, busy
 }

@@ -26,6 +26,7 @@ type reaping struct {
 	grace  time.Duration
 	tells  bool                 // each owner of a child has a pidfd
 	since  map[corpse]time.Time // when a zombie without an owner was first seen
+	taken  []*State             // not yet reported
 }
 
 func newReaping(r *Reaper) *reaping {
@@ -39,10 +40,22 @@ func newReaping(r *Reaper) *reaping {
 func (w *reaping) run(ctx context.Context) error {
 	defer w.rounds.listen()()
 	w.rounds.round(w.look) // for what has exited before
+	w.report()
 	for w.rounds.due(ctx.Done()) {
 		w.rounds.round(w.look)
+		w.report()
 	}
 	return ctx.Err()
+}
+
+// report tells of what a round has taken. The rest is not the longer for it.
+func (w *reaping) report() {
+	for _, state := range w.taken {
+		if w.Report != nil {
+			w.Report(state.pid, state)
+		}
+	}
+	w.taken = nil
 }
 
 // A corpse is a zombie as one round remembers it for the next.
@@ -113,14 +126,12 @@ func holdAll(pids []int) (zombies []zombie) {
 func (w *reaping) takeOrphans(zombies []zombie, before map[corpse]time.Time) {
 	owners, known := w.owners()
 	for _, z := range zombies {
-		var state *State
 		if known && !owners[z.pid] && table.child(z.pid) == nil && w.abandoned(z.pid, before) {
-			state = z.take(unix.WEXITED)
+			if state := z.take(unix.WEXITED); state != nil {
+				w.taken = append(w.taken, state)
+			}
 		}
 		z.release()
-		if state != nil && w.Report != nil {
-			w.Report(z.pid, state)
-		}
 	}
 }
 
