@@ -11,7 +11,8 @@
 //
 // A [Handle] refers to one process, not to a number. Its status is read once
 // and kept; a signal reaches that process or nobody; a child that is dropped
-// is still reaped. Ten thousand waiting children need no thread and, in a
+// is still reaped. A function of the program itself can be the child, too: see
+// [Func]. Ten thousand waiting children need no thread and, in a
 // [Set], no goroutine. With no live child the package holds neither goroutine
 // nor descriptor, from 50 ms after the last exit on.
 //

@@ -18,6 +18,10 @@ var (
 	// ErrClosed is returned by the methods of a [Handle] after Close.
 	ErrClosed = errors.New("handle is closed")
 
+	// ErrNoMain is returned by [Function.Start] before the program has called
+	// [Main]: the child would not run the function but the program's main.
+	ErrNoMain = errors.New("ward.Main has not been called: call it first in func main, or in TestMain")
+
 	// ErrEmpty is returned by [Set.Next] when the set has no member left.
 	ErrEmpty = errors.New("set is empty")
 )

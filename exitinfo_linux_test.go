@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"github.com/wardproc/ward/internal/wait4"
 	"github.com/wardproc/ward/internal/wardtest"
@@ -26,7 +27,7 @@ func TestStatusIsReadInTheMiddleOfAReap(t *testing.T) {
 }
 
 func meetReap() {
-	path, err := tiny(tinyprog.Exit(runtime.GOARCH))
+	path, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
 		complain("%v", err)
 	}

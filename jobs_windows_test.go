@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/windows"
 )
@@ -54,14 +55,14 @@ type relatives struct {
 
 func startFamily(t *testing.T, attr *ward.Attr, args ...string) (ward.Handle, relatives) {
 	t.Helper()
-	in, hold := pipe(t)
-	out, w := pipe(t)
+	in, hold := childtest.Pipe(t)
+	out, w := childtest.Pipe(t)
 	attr.Files = []*os.File{in, w, os.Stderr}
 	h := start(t, attr, "family", args...)
 	in.Close()
 	w.Close()
 	for range 1 + strings.Count(args[0], "family") {
-		readLine(t, out)
+		childtest.ReadLine(t, out)
 	}
 	f := relatives{func() { hold.Close() }, make(chan struct{})}
 	go func() {

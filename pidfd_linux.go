@@ -1,14 +1,15 @@
 package ward
 
 import (
-	"io/fs"
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/probe"
+	"github.com/wardproc/ward/internal/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,8 +25,11 @@ type pidfd struct {
 	process *process
 	release func() // gives back what launch holds
 
-	reaped    bool // by other code: the status is still to be read
-	suspended bool // exits does not hear of it: block, or close, is under way
+	autoreaped bool      // a private child that the kernel reaps
+	keeper     *keeper   // the parent of a private child, if it has one
+	orphaned   time.Time // when it was noticed that the keeper is gone
+	reaped     bool      // by other code: the status is still to be read
+	suspended  bool      // exits does not hear of it: block, or close, is under way
 }
 
 func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
@@ -54,16 +58,22 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 
 // spawn starts the child. What can fail without it fails before it runs.
 func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err error) {
-	sys := attr.Sys
+	sys, sysattr := attr.Sys, attr.procAttr()
+	start, launch := spawner(spawnChild), launcher(launch)
+	if attr.Private {
+		if !spawn.Covers(sysattr) {
+			return 0, &Error{Op: "start", Err: unsupported("Attr.Private with these fields of Attr.Sys")}
+		}
+		start, launch = b.private()
+	}
 	spare := -1 // for a caller who asked for a pidfd, too, and owns it
 	if sys != nil && sys.PidFD != nil {
 		if spare, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
 			return 0, &Error{Op: "start", Err: os.NewSyscallError("eventfd", err)}
 		}
 	}
-	sysattr := attr.procAttr()
 	b.release, err = launch(sys, func() (err error) {
-		pid, b.fd, err = spawnChild(name, argv, sysattr)
+		pid, b.fd, err = start(name, argv, sysattr)
 		return err
 	})
 	if err != nil {
@@ -71,7 +81,7 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 		if spare >= 0 {
 			unix.Close(spare)
 		}
-		return 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return 0, startError(name, err)
 	}
 	if spare >= 0 {
 		unix.Dup3(b.fd, spare, unix.O_CLOEXEC) // takes the place of the eventfd
@@ -83,8 +93,9 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 // abandon ends a child that nobody is to hear of.
 func (b *pidfd) abandon() {
 	unix.PidfdSendSignal(b.fd, unix.SIGKILL, nil, 0)
-	for waitPidfd(b.fd, nil, unix.WEXITED, nil) == unix.EINTR {
+	for !exitedWithin(b.fd, -1) {
 	}
+	b.wait(new(siginfo), new(syscall.Rusage))
 	b.close()
 }
 
@@ -92,12 +103,15 @@ func (b *pidfd) abandon() {
 func (b *pidfd) Ready() { b.process.reap() }
 
 func (b *pidfd) reap() (*State, error) {
-	if b.reaped {
+	switch {
+	case b.autoreaped:
+		return b.reapAutoreaped()
+	case b.reaped:
 		return b.recover()
 	}
 	s := &State{pid: b.process.pid, hasUsage: true}
 	var info siginfo
-	switch err := waitPidfd(b.fd, &info, unix.WEXITED|unix.WNOHANG, &s.usage); err {
+	switch err := b.wait(&info, &s.usage); err {
 	case nil:
 		if info.signo == 0 {
 			return nil, ErrRunning
@@ -110,6 +124,22 @@ func (b *pidfd) reap() (*State, error) {
 	default:
 		return nil, os.NewSyscallError("waitid", err)
 	}
+}
+
+// wait takes the zombie, if there is one, in the name of the child's parent.
+func (b *pidfd) wait(info *siginfo, usage *syscall.Rusage) error {
+	const options = unix.WEXITED | unix.WNOHANG
+	if b.keeper != nil {
+		err := b.keeper.Wait(b.fd, (*unix.Siginfo)(unsafe.Pointer(info)), options, (*unix.Rusage)(unsafe.Pointer(usage)))
+		if err != spawn.ErrGone {
+			return err
+		}
+		if !exitedWithin(b.fd, 0) {
+			return nil
+		}
+		b.orphan()
+	}
+	return waitPidfd(b.fd, info, options, usage)
 }
 
 // recover reads the status that other code, or the kernel itself where SIGCHLD
@@ -125,7 +155,7 @@ func (b *pidfd) recover() (*State, error) {
 	switch {
 	case ok:
 		return &State{pid: b.process.pid, status: status, recovered: true}, nil
-	case err != nil || released:
+	case err != nil || released || b.forsaken():
 		return nil, ErrStatusLost
 	}
 	if !b.suspended {
@@ -157,7 +187,7 @@ func (b *pidfd) block(reap func() bool) {
 	}
 	b.process.mu.Unlock()
 	for {
-		unix.Poll([]unix.PollFd{{Fd: int32(b.fd), Events: unix.POLLIN}}, milliseconds)
+		exitedWithin(b.fd, milliseconds)
 		if reap() || b.resume() == nil {
 			return
 		}
@@ -190,6 +220,9 @@ func (b *pidfd) close() {
 	exits.Remove(b.watchID)
 	unix.Close(b.fd)
 	b.release()
+	if b.keeper != nil {
+		keepers.release(b.keeper)
+	}
 }
 
 // siginfo is what waitid(2) writes: the head of siginfo_t and, of its union,
@@ -265,14 +298,24 @@ func exitInfo(fd int) (syscall.WaitStatus, bool, error) {
 	return syscall.WaitStatus(info.Exit_code), info.Mask&unix.PIDFD_INFO_EXIT != 0, nil
 }
 
+// exitedWithin reports whether the process has exited, or does within so many
+// milliseconds.
+func exitedWithin(fd, milliseconds int) bool {
+	return poll(fd, unix.POLLIN, milliseconds)&unix.POLLIN != 0
+}
+
 // hungUp reports whether the process has been reaped, or is within so many
 // milliseconds. Linux before 6.9 never says so.
 func hungUp(fd, milliseconds int) bool {
-	poll := []unix.PollFd{{Fd: int32(fd)}}
+	return poll(fd, 0, milliseconds)&unix.POLLHUP != 0
+}
+
+// poll wraps poll(2) for one descriptor.
+func poll(fd int, events int16, milliseconds int) int16 {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: events}}
 	for {
-		n, err := unix.Poll(poll, milliseconds)
-		if err != unix.EINTR {
-			return err == nil && n == 1 && poll[0].Revents&unix.POLLHUP != 0
+		if _, err := unix.Poll(poll, milliseconds); err != unix.EINTR {
+			return poll[0].Revents
 		}
 	}
 }
@@ -295,6 +338,10 @@ func probePidfd() error {
 // between 7.0 and 7.1), so a thread of our own ends for it.
 var pidfdRecovers = probe.Probe{Try: func() error {
 	fd, err := exitedThread()
+	if err != nil && err != unix.EINVAL { // which says that PIDFD_THREAD is not known
+		// A filter may refuse pidfd_open and nothing of what a child needs.
+		fd, err = spawn.Exited()
+	}
 	if err != nil {
 		return os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
 	}

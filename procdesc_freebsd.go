@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/mux"
@@ -17,7 +18,9 @@ import (
 // do wait4(0) and a wait by process group.
 //
 // The number is the child's own until it is reaped. The descriptor is closed
-// only then: the close of an unreaped zombie would reap it, without a status.
+// only then: the close of an unreaped zombie would reap it, without a status. From
+// FreeBSD 16 on the kernel keeps the number until that close: pdfork(2). So pdwait(2),
+// which comes with it, would add nothing to a wait by number.
 type procdesc struct {
 	fd      int
 	process *process
@@ -27,6 +30,21 @@ type procdesc struct {
 }
 
 func startProcdesc(name string, argv []string, attr *Attr, sysattr *syscall.ProcAttr) (*process, error) {
+	if !attr.Tree {
+		return startInTree(name, argv, attr, sysattr, nil)
+	}
+	t, err := reaping.add() // before the child, which else is no member
+	if err != nil {
+		return nil, &Error{Op: "start", Err: err}
+	}
+	p, err := startInTree(name, argv, attr, sysattr, t)
+	if err != nil {
+		t.close()
+	}
+	return p, err
+}
+
+func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAttr, t *subtree) (*process, error) {
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -49,6 +67,11 @@ func startProcdesc(name string, argv []string, attr *Attr, sysattr *syscall.Proc
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
 	p := newProcess(pid, b)
+	if t != nil {
+		t.started(pid)
+		p.tree = t
+		p.dropped = runtime.AddCleanup(p, (*subtree).close, t)
+	}
 	b.process = p
 	p.mu.Lock() // Exited may come before watch is there
 	defer p.mu.Unlock()

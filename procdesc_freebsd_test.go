@@ -107,12 +107,13 @@ func hangUp(t *testing.T, h ward.Handle) {
 
 func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
 	needProcdesc(t)
-	for range 50 {
+	for i := range 50 {
+		group := [...]int{0, -syscall.Getpgrp()}[i%2]
 		h := start(t, nil, "exit", "17")
 		var status syscall.WaitStatus
 		var stolen bool
 		for {
-			pid, err := syscall.Wait4(0, &status, 0, nil) // blocks until the exit
+			pid, err := syscall.Wait4(group, &status, 0, nil) // blocks until the exit
 			if err == syscall.EINTR {
 				continue
 			}
@@ -121,10 +122,10 @@ func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
 		}
 		state, err := h.Wait(context.Background())
 		if err != nil {
-			t.Fatalf("Wait: %v; stolen: %v", err, stolen)
+			t.Fatalf("Wait after wait4(%d): %v; stolen: %v", group, err, stolen)
 		}
 		if state.ExitCode() != 17 || state.Recovered() != stolen {
-			t.Fatalf("Wait() = %v, recovered %v; stolen: %v", state, state.Recovered(), stolen)
+			t.Fatalf("Wait() = %v, recovered %v; wait4(%d) stole it: %v", state, state.Recovered(), group, stolen)
 		}
 		if err := h.Kill(); !errors.Is(err, syscall.ESRCH) {
 			t.Fatalf("Kill after the theft: %v", err)
@@ -190,7 +191,7 @@ func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
 		"Pdeathsig": {Pdeathsig: syscall.SIGTERM},
 		"Jail":      {Jail: 1},
 	} {
-		for _, attr := range []*ward.Attr{{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}} {
+		for _, attr := range []*ward.Attr{{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}, {Tree: true, Sys: sys}} {
 			if h, err := tryStart(attr, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("Start with %s: %v, %v", name, h, err)
 			}

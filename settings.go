@@ -14,6 +14,7 @@ type settings struct {
 	spawn   string // "" or "std"
 	recover string // "" or "off"
 	packets string // "" or "off"
+	private string // "" or "keeper"
 }
 
 // environment reads WARD once, at the first start.
@@ -33,6 +34,7 @@ func parseSettings(text string) (settings, error) {
 		"spawn":   {&s.spawn, "std"},
 		"recover": {&s.recover, "off"},
 		"packets": {&s.packets, "off"},
+		"private": {&s.private, "keeper"},
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		if item == "" {

@@ -1,7 +1,7 @@
 package ward
 
 import (
-	"errors"
+	"io/fs"
 	"runtime"
 	"sync"
 	"syscall"
@@ -10,19 +10,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A spawner starts a child and returns its pidfd.
+type spawner func(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error)
+
+// A launcher is launch, or like it.
+type launcher func(sys *syscall.SysProcAttr, try func() error) (release func(), err error)
+
 // spawnChild starts a child and returns its pidfd, by a spawn program where
 // that covers what attr asks for, else in the standard library's way. Both do
 // the same; only, a spawn program gives the child no descriptor but Files.
 func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
 	if set, _ := environment(); set.spawn != "std" && spawn.Works() == nil && spawn.Covers(attr) {
-		pid, fd, err = spawn.Start(name, argv, attr)
-		var failed *spawn.Error
-		if errors.As(err, &failed) {
-			err = failed.Errno // without the call's name, as users know it
-		}
-		return pid, fd, err
+		return spawn.Start(name, argv, attr)
 	}
 	return spawnStd(name, argv, attr)
+}
+
+// startError is err in the words of os.StartProcess, but for what only this
+// package has.
+func startError(name string, err error) error {
+	if failed, ok := err.(*spawn.Error); ok {
+		err = failed.Errno // without the call's name, as users know it
+	}
+	if _, ok := err.(syscall.Errno); !ok {
+		return &Error{Op: "start", Err: err}
+	}
+	return &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 }
 
 // spawnStd starts a child in the standard library's way.

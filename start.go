@@ -38,14 +38,22 @@ type Attr struct {
 
 	// KillOnParentExit asks for a child that dies when the program ends in
 	// any way. Windows has it, by a job object; with Tree it takes the child's
-	// descendants along. FreeBSD has it, with the limits of Private. Elsewhere
-	// Start returns errors.ErrUnsupported.
+	// descendants along. FreeBSD has it, with the limits of Private, and leaves
+	// descendants alone. Elsewhere Start returns errors.ErrUnsupported.
 	KillOnParentExit bool
 
 	// Tree asks for a child whose descendants KillTree reaches. Windows has it,
 	// by a job object, which they cannot leave. Those that outlive the child are
-	// let go of when its handle is closed or dropped. No other backend offers it
-	// yet, and Start returns errors.ErrUnsupported.
+	// let go of when its handle is closed or dropped.
+	//
+	// FreeBSD has it, with the limits of Private, by making the program the
+	// reaper of its descendants, which they cannot leave either: procctl(2),
+	// PROC_REAP_ACQUIRE. It is one as long as there is a Tree or an orphan of
+	// one. Meanwhile orphans of all children come to the program and not to init:
+	// the package reaps them, or the program if it was a reaper before, and
+	// wait4(-1) sees them; and to ignore SIGCHLD reaps nobody. KillTree fails with
+	// EPERM where it may not signal a descendant. PID 1 cannot have it.
+	// Elsewhere Start returns errors.ErrUnsupported.
 	Tree bool
 }
 

@@ -25,7 +25,7 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	if sysattr := attr.procAttr(); spawn.Covers(sysattr) {
 		return startProcdesc(name, argv, attr, sysattr)
 	}
-	if attr.Private || attr.KillOnParentExit {
+	if attr.Private || attr.KillOnParentExit || attr.Tree {
 		return nil, &Error{Op: "start", Err: unsupported("a process descriptor with this Attr.Sys")}
 	}
 	return startNoted(name, argv, attr)
@@ -55,7 +55,15 @@ func procdescWorks(set settings) error {
 func offers() offer {
 	set, _ := environment()
 	private := backendFor(set) == "procdesc"
-	return offer{private: private, killOnParentExit: private}
+	return offer{private: private, killOnParentExit: private, tree: treesWork(set) == nil}
+}
+
+// treesWork tells why Attr.Tree cannot be had.
+func treesWork(set settings) error {
+	if backend := backendFor(set); backend != "procdesc" {
+		return unsupported("Attr.Tree with backend " + backend)
+	}
+	return reapersWork.Err()
 }
 
 func capabilities() Caps {
@@ -70,6 +78,6 @@ func capabilities() Caps {
 	default:
 		caps = Caps{Backend: "procdesc", Spawn: "fast", Tier: TierPrivate}
 	}
-	caps.Features = append(caps.Features, pdfork)
+	caps.Features = append(caps.Features, pdfork, feature("reapers (procctl): Attr.Tree", treesWork(set)))
 	return caps
 }

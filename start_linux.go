@@ -14,6 +14,9 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	if err == nil {
 		err = set.oneOf("pidfd fallback")
 	}
+	if err == nil && attr.Private {
+		err = privateWorks(set)
+	}
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -23,8 +26,8 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	return startFallback(name, argv, attr)
 }
 
-// offers is what Attr may ask for.
-func offers() offer { return offer{} }
+// offers is what Attr may ask for; for Private see privateWorks.
+func offers() offer { return offer{private: true} }
 
 func usePidfd(set settings) bool {
 	switch set.backend {
@@ -53,7 +56,7 @@ func capabilities() Caps {
 			Backend:  "fallback",
 			Spawn:    "std",
 			Tier:     TierDetectable,
-			Features: []Feature{feature("pidfd", pidfdWorks.Err())},
+			Features: []Feature{pidfdFeature()},
 		}
 	}
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
@@ -67,6 +70,10 @@ func capabilities() Caps {
 	} else {
 		fetches = spawn.Fetches()
 	}
+	autoreap := works
+	if works == nil {
+		autoreap = spawn.Autoreaps()
+	}
 	info := pidfdRecovers.Err()
 	if set.recover == "off" {
 		info = unsupported("recovery with WARD=recover=off")
@@ -75,10 +82,16 @@ func capabilities() Caps {
 		caps.Tier = TierRecoverable
 	}
 	caps.Features = []Feature{
-		feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks.Err()),
+		pidfdFeature(),
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
+		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
+		feature("keeper for Attr.Private (where spawn programs are)", works),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}
 	return caps
+}
+
+func pidfdFeature() Feature {
+	return feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfdWorks.Err())
 }

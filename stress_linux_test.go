@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
@@ -39,7 +40,7 @@ func TestStartsSurviveTheGoRuntime(t *testing.T) {
 }
 
 func stress(n int) {
-	path, err := tiny(tinyprog.Exit(runtime.GOARCH))
+	path, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
 		complain("%v", err)
 	}
@@ -85,7 +86,7 @@ func stress(n int) {
 				code := byte(i%255 + 1)
 				// New memory for each: the garbage collector is at work on it.
 				argv := []string{path, string([]byte{code}), fmt.Sprint(i)}
-				h, err := ward.Start(path, argv, &ward.Attr{Env: []string{fmt.Sprint("I=", i)}})
+				h, err := ward.Start(path, argv, &ward.Attr{Env: []string{fmt.Sprint("I=", i)}, Private: i%2 == 0})
 				if err != nil {
 					complain("start %d: %v", i, err)
 				}

@@ -188,14 +188,12 @@ func (b *waitobj) releaseJob() {
 
 // windowsAttr is attr in the form that syscall.StartProcess takes.
 func windowsAttr(a *Attr) (*syscall.ProcAttr, error) {
-	attr := a.procAttr()
-	if a.Env == nil && a.Sys != nil && a.Sys.Token != 0 {
-		env, err := windows.Token(a.Sys.Token).Environ(false)
-		if err != nil {
-			return nil, os.NewSyscallError("CreateEnvironmentBlock", err)
-		}
-		attr.Env = env
+	env, err := a.environ()
+	if err != nil {
+		return nil, err
 	}
+	attr := a.procAttr()
+	attr.Env = env
 	for i, f := range attr.Files {
 		if f == uintptr(windows.InvalidHandle) {
 			// StartProcess would duplicate it as what GetCurrentProcess returns,

@@ -80,10 +80,10 @@ func (m *Mux) release() {
 // a reservation, which Remove gives back, also after an error. ESRCH says that
 // there is no such process, or one that is about to exit.
 func (m *Mux) WatchNumber(pid int, w Watcher) (*Watch, error) {
-	return m.watch(pid, unix.EVFILT_PROC, exitNotes, w)
+	return m.watch(pid, unix.EVFILT_PROC, unix.EV_ONESHOT, exitNotes, w)
 }
 
-func (m *Mux) watch(ident, filter int, notes uint32, watcher Watcher) (*Watch, error) {
+func (m *Mux) watch(ident, filter, flags int, notes uint32, watcher Watcher) (*Watch, error) {
 	w := &Watch{watcher}
 	m.mu.Lock()
 	m.watches[w] = struct{}{}
@@ -91,7 +91,7 @@ func (m *Mux) watch(ident, filter int, notes uint32, watcher Watcher) (*Watch, e
 	m.mu.Unlock()
 
 	event := unix.Kevent_t{Fflags: notes, Udata: (*byte)(unsafe.Pointer(w))}
-	unix.SetKevent(&event, ident, filter, unix.EV_ADD|unix.EV_ONESHOT)
+	unix.SetKevent(&event, ident, filter, unix.EV_ADD|flags)
 	return w, control(kq, event)
 }
 

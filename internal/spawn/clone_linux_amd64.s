@@ -1,17 +1,20 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_read		0
 #define SYS_rt_sigprocmask	14
 #define SYS_exit_group		231
+#define SYS_futex		202
+#define SYS_ppoll		271
 #define SYS_clone3		435
+#define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
 
 // func clone(s *shared) int
 //
-// R12 holds s. The child has this thread's stack pointer and must not use it:
-// it has neither a frame nor a call.
+// R12 holds s.
 TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVQ	s+0(FP), R12
 
@@ -44,6 +47,12 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	RET
 
 child:
+	JMP	run<>(SB)
+
+// run is the child's whole life; R12 holds its s. It has another thread's stack
+// pointer and must not use it: there is neither a frame nor a call.
+TEXT run<>(SB), NOSPLIT|NOFRAME, $0
+begin:
 	MOVQ	shared_first(R12), R13	// the step under way
 
 next:
@@ -54,6 +63,8 @@ next:
 	MOVQ	(step_args+4*8)(R13), R8
 	MOVQ	(step_args+5*8)(R13), R9
 	MOVQ	step_number(R13), AX
+	CMPQ	AX, $const_takeOrders
+	JEQ	serve
 	SYSCALL
 	MOVQ	step_want(R13), BX
 	ADDQ	$step__size, R13
@@ -75,6 +86,66 @@ failed:
 
 	// exit_group(1) ends this process only: it is no thread of ours.
 	MOVL	$1, DI
+	MOVL	$SYS_exit_group, AX
+	SYSCALL
+	INT	$3
+
+serve:
+	MOVQ	DI, R14			// the order, the step's first argument
+
+idle:
+	// ppoll(&order.program, 2, NULL, NULL, 0)
+	LEAQ	order_program(R14), DI
+	MOVL	$2, SI
+	XORL	DX, DX
+	XORL	R10, R10
+	XORL	R8, R8
+	MOVL	$SYS_ppoll, AX
+	SYSCALL
+	MOVW	(order_program+pollFd_revents)(R14), AX
+	TESTW	AX, AX
+	JNZ	end			// the program has ended
+
+	// read(order.bell.fd, &order.rung, sizeof)
+	MOVL	(order_bell+pollFd_fd)(R14), DI
+	LEAQ	order_rung(R14), SI
+	MOVL	$8, DX
+	MOVL	$SYS_read, AX
+	SYSCALL
+	MOVL	order_asked(R14), AX
+	TESTL	AX, AX
+	JZ	idle
+
+	MOVQ	order_shared(R14), R12
+	MOVQ	(order_args+0*8)(R14), DI
+	MOVQ	(order_args+1*8)(R14), SI
+	MOVQ	(order_args+2*8)(R14), DX
+	MOVQ	(order_args+3*8)(R14), R10
+	MOVQ	(order_args+4*8)(R14), R8
+	XORL	R9, R9
+	MOVQ	order_number(R14), R15	// a child may see the next order in memory
+	MOVQ	R15, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JNZ	answer
+	CMPQ	R15, $SYS_clone3
+	JEQ	begin			// 0 in the child
+
+answer:
+	MOVQ	AX, order_result(R14)
+	MOVL	$0, order_asked(R14)	// stores are not reordered
+
+	// futex(&order.asked, FUTEX_WAKE, 1)
+	LEAQ	order_asked(R14), DI
+	MOVL	$FUTEX_WAKE, SI
+	MOVL	$1, DX
+	MOVL	$SYS_futex, AX
+	SYSCALL
+	JMP	idle
+
+end:
+	// exit_group(0)
+	XORL	DI, DI
 	MOVL	$SYS_exit_group, AX
 	SYSCALL
 	INT	$3

@@ -24,14 +24,14 @@ const callFetch = "pidfd_getfd"
 // If all files have low numbers, that is a few descriptors. If not, and the
 // parent has thousands, the copy would cost more than the whole start: so the
 // child begins with an empty table and fetches each file from its parent.
-func (p *program) takeTable(files []uintptr, copyFiles bool) {
+func (p *program) takeTable(files []uintptr, copyFiles bool, parent int) {
 	p.setSources(files)
 	if end := tableEnd(files); end <= lowFiles || copyFiles {
 		p.unshare(end)
 		return
 	}
 	p.unshare(0)
-	p.openParent()
+	p.openParent(parent)
 	for i, source := range p.sources {
 		if source >= 0 {
 			p.sources[i] = p.fetch(source)
@@ -56,9 +56,9 @@ func (p *program) unshare(end int) {
 }
 
 // openParent opens the parent as descriptor 0 of an empty table.
-func (p *program) openParent() {
-	p.add(callFetch, uintptr(os.Getpid()), unix.SYS_GETPPID) // false in another pid namespace
-	p.add(callFetch, wantSuccess, unix.SYS_PIDFD_OPEN, uintptr(os.Getpid()), 0)
+func (p *program) openParent(pid int) {
+	p.add(callFetch, uintptr(pid), unix.SYS_GETPPID) // false in another pid namespace
+	p.add(callFetch, wantSuccess, unix.SYS_PIDFD_OPEN, uintptr(pid), 0)
 	p.fetched = 0
 }
 
@@ -82,9 +82,9 @@ var fetches = probe.Probe{Try: func() error {
 		return os.NewSyscallError("eventfd", err)
 	}
 	defer unix.Close(fd)
-	return try(func(p *program) {
+	return try(visible{}, func(p *program) {
 		p.unshare(0)
-		p.openParent()
+		p.openParent(os.Getpid())
 		p.fetch(fd)
 	})
 }}

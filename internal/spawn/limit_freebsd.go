@@ -15,6 +15,9 @@ import (
 // childLimit returns the RLIMIT_NOFILE of a child that package syscall starts. It
 // is stopped at its exec.
 func childLimit() (limit unix.Rlimit, err error) {
+	if err := debuggable(); err != nil {
+		return limit, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return limit, err
@@ -34,6 +37,17 @@ func childLimit() (limit unix.Rlimit, err error) {
 		return limit, fmt.Errorf("sysctl(kern.proc.rlimit): %d bytes", len(raw))
 	}
 	return *(*unix.Rlimit)(unsafe.Pointer(&raw[0])), nil
+}
+
+// debuggable tells why a traced child could neither be looked at nor be ended:
+// security(7), and p_candebug in sys/kern/kern_prot.c, which lets it ask to be traced
+// all the same.
+func debuggable() error {
+	const name = "security.bsd.unprivileged_proc_debug"
+	if allowed, err := unix.SysctlUint32(name); err == nil && allowed == 0 && unix.Geteuid() != 0 {
+		return fmt.Errorf("%s is 0: %w", name, unix.EPERM)
+	}
+	return nil
 }
 
 // endStopped kills a traced child: ptrace(2). SIGKILL has no effect on a stopped

@@ -26,7 +26,7 @@ func childLimit() (limit unix.Rlimit, err error) {
 	if err != nil {
 		return limit, err
 	}
-	defer reap(pidfd)
+	defer reap(pidfd, 0)
 	defer unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
 	err = unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit)
 	return limit, os.NewSyscallError("prlimit", err)

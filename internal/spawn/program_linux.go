@@ -3,7 +3,6 @@
 package spawn
 
 import (
-	"os"
 	"reflect"
 	"syscall"
 	"unsafe"
@@ -44,7 +43,7 @@ func Covers(attr *syscall.ProcAttr) bool {
 
 // build writes the program in the order of syscall.StartProcess, so that the
 // same thing fails first.
-func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) error {
+func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) error {
 	sys := attr.Sys
 	if sys == nil {
 		sys = new(syscall.SysProcAttr)
@@ -52,7 +51,7 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, copy
 	if err := p.layOut(name, argv, attr.Env, attr.Dir, sys.Chroot); err != nil {
 		return err
 	}
-	p.takeTable(attr.Files, copyFiles)
+	p.takeTable(attr.Files, copyFiles, m.pid())
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}
@@ -71,7 +70,7 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, copy
 	if sys.Pdeathsig != 0 {
 		// A parent that has died in the meantime would send nothing.
 		p.add("prctl(PR_SET_PDEATHSIG)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(sys.Pdeathsig))
-		p.add("getppid", uintptr(os.Getpid()), unix.SYS_GETPPID)
+		p.add("getppid", uintptr(m.pid()), unix.SYS_GETPPID)
 	}
 	p.placeFiles()
 	if sys.Noctty {
@@ -87,6 +86,7 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, copy
 		p.shared.args.flags = unix.CLONE_INTO_CGROUP
 		p.shared.args.cgroup = uint64(sys.CgroupFD)
 	}
+	m.prepare(p)
 	p.add("rt_sigprocmask", wantSuccess, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.shared.mask)), 0, unsafe.Sizeof(p.shared.mask))
 	p.add("execve", wantSuccess, unix.SYS_EXECVE, p.str(nameString), p.argv(), p.envv(len(argv)))
 	return nil

@@ -127,7 +127,7 @@ func FuzzFiles(f *testing.F) {
 		}
 		p := new(program)
 		for range 2 { // reuse changes nothing
-			if err := p.build("program", nil, attr, copyFiles); err != nil {
+			if err := p.build(visible{}, "program", nil, attr, copyFiles); err != nil {
 				t.Fatal(err)
 			}
 			if got := p.model(t, parent); !reflect.DeepEqual(got, want) {
@@ -150,7 +150,7 @@ func FuzzStrings(f *testing.F) {
 		}
 		attr := &syscall.ProcAttr{Dir: dir, Env: env, Sys: &syscall.SysProcAttr{Chroot: root}}
 		p := new(program)
-		err := p.build(name, argv, attr, false)
+		err := p.build(visible{}, name, argv, attr, false)
 		if strings.Contains(name+args+vars+dir+root, "\x00") {
 			if err != syscall.EINVAL {
 				t.Fatalf("a NUL: %v", err)

@@ -8,6 +8,10 @@
 // of assembly work through a spawn program, a flat array of system calls that
 // was prepared before. The caller waits in read(2) on a pipe that the exec
 // closes, and over which the child tells which call failed.
+//
+// pdrfork(2) of FreeBSD 16 with RFSPAWN, which shares the memory as vfork(2) does, is
+// not used: it would stop the calling thread, and the garbage collector with it,
+// until the exec.
 package spawn
 
 import (

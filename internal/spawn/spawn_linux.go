@@ -13,6 +13,7 @@ package spawn
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ import (
 // offsets from go_asm.h, which the compiler writes.
 type shared struct {
 	running uint32 // the child's, until the kernel clears it: see clone3
+	pid     int32  // of the child, and 0 if there is none
 	pidfd   int32
 	errno   uintptr // of the step that failed
 	failed  uintptr // the address of that step
@@ -41,14 +43,11 @@ type cloneArgs struct {
 	flags      uint64
 	pidfd      uint64
 	childTID   uint64
-	_          uint64 // parent_tid
+	parentTID  uint64
 	exitSignal uint64
 	_          [5]uint64 // stack, stack_size, tls, set_tid, set_tid_size
 	cgroup     uint64
 }
-
-// futexWait is FUTEX_WAIT of futex(2), not FUTEX_PRIVATE.
-const futexWait = 0
 
 // clone makes a child that runs the program at s.first, with all signals
 // blocked in both until the caller's mask is back. It returns the child's pid
@@ -60,60 +59,107 @@ func clone(s *shared) int
 // any other. The error is an *Error, or syscall.EINVAL for a string that holds
 // a NUL.
 func Start(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return start(visible{}, name, argv, attr)
+}
+
+// A maker makes the child of a spawn program and is its parent.
+type maker interface {
+	// pid is the parent's own.
+	pid() int
+
+	// prepare adds steps for what the child does not have from the calling
+	// thread otherwise.
+	prepare(p *program)
+
+	// clone makes the child, of which it sets the signal at its exit. s.pid is
+	// set if there is a child, also if there is an error.
+	clone(s *shared) error
+
+	// reap waits for a child that is about to end, and closes its pidfd.
+	reap(pidfd int)
+}
+
+func start(m maker, name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
-	pid, pidfd, err = p.start(name, argv, attr, !mayFetch(attr.Files))
+	pid, pidfd, err = p.start(m, name, argv, attr, !mayFetch(attr.Files))
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == callFetch {
 		// It worked when it was tried. Now take the way that always does.
-		pid, pidfd, err = p.start(name, argv, attr, true)
+		pid, pidfd, err = p.start(m, name, argv, attr, true)
 	}
 	return pid, pidfd, err
 }
 
 var programs = sync.Pool{New: func() any { return new(program) }}
 
-func (p *program) start(name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) (pid, pidfd int, err error) {
+func (p *program) start(m maker, name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) (pid, pidfd int, err error) {
 	defer p.reset()
-	if err := p.build(name, argv, attr, copyFiles); err != nil {
+	if err := p.build(m, name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
 	}
-	return p.run()
+	return p.run(m)
 }
 
 // run makes the child and waits until it has begun its program or failed.
-func (p *program) run() (pid, pidfd int, err error) {
+func (p *program) run(m maker) (pid, pidfd int, err error) {
 	s := &p.shared
-	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
-	s.errno = 0
-	s.every = ^uint64(0)
-	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
-	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
-	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
-	s.args.exitSignal = uint64(syscall.SIGCHLD)
-	atomic.StoreUint32(&s.running, 1)
-	pid = clone(s)
-	if pid < 0 {
-		return 0, 0, &Error{"clone3", syscall.Errno(-pid)}
+	p.ready()
+	if err := m.clone(s); err != nil && s.pid == 0 {
+		return 0, 0, err
 	}
 	// The kernel clears the word and wakes its waiters when the child lets go
 	// of our memory: at its exec or its end. The futex is a shared one.
 	for atomic.LoadUint32(&s.running) != 0 {
-		syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&s.running)), futexWait, 1, 0, 0, 0)
+		futexWait(&s.running, 1, nil)
 	}
 	runtime.KeepAlive(p)
-	pidfd = int(s.pidfd)
 	if s.errno == 0 {
-		return pid, pidfd, nil
+		return int(s.pid), int(s.pidfd), nil
 	}
-	reap(pidfd)
+	m.reap(int(s.pidfd))
 	return 0, 0, &Error{p.call(s.failed), syscall.Errno(s.errno)}
 }
 
-// reap waits for a child that is not to be seen by the caller, and closes its
-// pidfd.
-func reap(pidfd int) {
-	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil) == unix.EINTR {
+// ready sets what a clone is to find in shared.
+func (p *program) ready() {
+	s := &p.shared
+	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
+	s.errno = 0
+	s.pid = 0
+	s.every = ^uint64(0)
+	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID | unix.CLONE_CHILD_CLEARTID
+	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
+	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
+	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
+	atomic.StoreUint32(&s.running, 1)
+}
+
+// visible makes ordinary children of this program: any wait sees them.
+type visible struct{}
+
+func (visible) pid() int { return os.Getpid() }
+
+func (visible) prepare(*program) {}
+
+func (visible) clone(s *shared) error {
+	s.args.exitSignal = uint64(syscall.SIGCHLD)
+	return cloneHere(s)
+}
+
+// cloneHere makes a child of this program.
+func cloneHere(s *shared) error {
+	if pid := clone(s); pid < 0 {
+		return &Error{"clone3", syscall.Errno(-pid)}
+	}
+	return nil
+}
+
+func (visible) reap(pidfd int) { reap(pidfd, 0) }
+
+// reap waits for a child that nobody is to hear of, and closes its pidfd.
+func reap(pidfd, options int) {
+	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|options, nil) == unix.EINTR {
 	}
 	unix.Close(pidfd)
 }
@@ -127,25 +173,25 @@ var works = probe.Probe{Try: func() error {
 	if err := learnLimit(); err != nil {
 		return err
 	}
-	return try(func(p *program) { p.unshare(0) })
+	return try(visible{}, func(p *program) { p.unshare(0) })
 }}
 
 // try runs a program that has no effect but what add appends, and says which
 // step failed. A filter that kills does not get away as a success.
-func try(add func(*program)) error {
+func try(m maker, add func(*program)) error {
 	const end = "the end"
 	p := programs.Get().(*program)
 	defer programs.Put(p)
 	defer p.reset()
 	add(p)
 	p.add(end, impossible, unix.SYS_GETPPID)
-	_, pidfd, err := p.run()
+	_, pidfd, err := p.run(m)
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == end {
 		return nil
 	}
 	if err == nil {
-		reap(pidfd)
+		m.reap(pidfd)
 		err = fmt.Errorf("%s: killed: %w", p.calls[0], errors.ErrUnsupported)
 	}
 	return err

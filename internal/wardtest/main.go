@@ -20,9 +20,13 @@ var Long = flag.Bool("long", false, "run the tests at full size")
 // variable names the helper that a child is to run.
 const variable = "WARD_TEST_HELPER"
 
-// raceOptions keep a child built with the race detector from sleeping for a
-// second before it exits.
-const raceOptions = "GORACE=atexit_sleep_ms=0"
+// RefuseVariable names system calls that the kernel is to refuse to the tests
+// and to their children, and how: "clone3=EPERM,pidfd_open=ENOSYS". Linux only.
+const RefuseVariable = "WARD_TEST_REFUSE"
+
+// RaceOptions, in its environment, keep a child built with the race detector
+// from sleeping for a second before it exits.
+const RaceOptions = "GORACE=atexit_sleep_ms=0"
 
 // helpers are the programs that the test binary can be.
 var helpers = map[string]func(args []string){
@@ -50,7 +54,7 @@ func Command(name string, args ...string) (path string, argv, env []string) {
 	if runtime.GOOS == "linux" {
 		path = "/proc/self/exe" // open to every user, whatever folder it is in
 	}
-	return path, append([]string{self}, args...), append(os.Environ(), variable+"="+name, raceOptions)
+	return path, append([]string{self}, args...), append(os.Environ(), variable+"="+name, RaceOptions)
 }
 
 // Main is the body of a TestMain. In a child it runs the helper; else it prints
@@ -68,6 +72,10 @@ func Main(m *testing.M, about func() string) {
 		os.Exit(0)
 	}
 	flag.Parse()
+	if err := refuseCalls(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(120)
+	}
 	fmt.Print(about())
 	usePoller()
 	before := descriptors()
@@ -91,10 +99,22 @@ func usePoller() {
 	}
 }
 
+// Goroutines returns an error if there are goroutines besides the caller's. It
+// gives those that wait for children time, as goleak does with less patience
+// than a machine under load needs.
+func Goroutines() (err error) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if err = goleak.Find(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // leaks gives the package the time it may linger, and the system the time to
 // end what was killed.
 func leaks(before []string) (err error) {
-	if err := goleak.Find(); err != nil {
+	if err := Goroutines(); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

@@ -10,18 +10,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Call is a system call, or those of its uses that have First as the first
-// argument.
+// A Call is a system call, or those of its uses that have Value as their
+// argument Arg, which is 1 for the first and 0 for whatever it is.
 type Call struct {
-	Number  uintptr
-	ByFirst bool
-	First   uint32
+	Number uintptr
+	Arg    int
+	Value  uint32
 }
 
 // Refuse makes the kernel answer calls with errno, in all threads of the
 // program and in its children, until it ends: seccomp(2).
 func Refuse(errno syscall.Errno, calls ...Call) error {
-	return install(unix.SECCOMP_RET_ERRNO|uint32(errno), calls)
+	if err := install(unix.SECCOMP_RET_ERRNO|uint32(errno), calls); err != nil {
+		return err
+	}
+	for _, c := range calls {
+		if got := c.answer(); got != errno {
+			return fmt.Errorf("seccomp: call %d is answered with %v and not with %v", c.Number, got, errno)
+		}
+	}
+	return nil
+}
+
+// answer makes the call with arguments that the kernel would find fault with.
+func (c Call) answer() syscall.Errno {
+	var args [7]uintptr
+	for i := range args {
+		args[i] = ^uintptr(0)
+	}
+	args[c.Arg] = uintptr(c.Value) // args[0] is none
+	_, _, errno := syscall.RawSyscall6(c.Number, args[1], args[2], args[3], args[4], args[5], args[6])
+	return errno
 }
 
 // Forbid makes the kernel kill a process that makes one of calls.
@@ -30,7 +49,7 @@ func Forbid(calls ...Call) error { return install(unix.SECCOMP_RET_KILL_PROCESS,
 func install(action uint32, calls []Call) error {
 	const (
 		numberOffset = 0
-		firstOffset  = 16 // of the low half on a little-endian machine
+		argsOffset   = 16 // 64 bits for each, the low half first on a little-endian machine
 	)
 	refuse := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 	load := func(offset uint32) unix.SockFilter {
@@ -42,8 +61,9 @@ func install(action uint32, calls []Call) error {
 	var filter []unix.SockFilter
 	for _, c := range calls {
 		filter = append(filter, load(numberOffset))
-		if c.ByFirst {
-			filter = append(filter, unlessEqual(uint32(c.Number), 3), load(firstOffset), unlessEqual(c.First, 1), refuse)
+		if c.Arg > 0 {
+			arg := uint32(argsOffset + 8*(c.Arg-1))
+			filter = append(filter, unlessEqual(uint32(c.Number), 3), load(arg), unlessEqual(c.Value, 1), refuse)
 		} else {
 			filter = append(filter, unlessEqual(uint32(c.Number), 1), refuse)
 		}

@@ -1,0 +1,76 @@
+package ward_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	wardtest.Register("removed", func([]string) {
+		self, err := os.Executable()
+		if err == nil {
+			err = os.Remove(self)
+		}
+		if err != nil {
+			complain("%v", err)
+		}
+		os.Exit(resultOf(startVisible(result, nil, "5")))
+	})
+	wardtest.Register("replaced", func([]string) {
+		self, err := os.Executable()
+		other := self + ".new"
+		if err == nil {
+			err = os.WriteFile(other, []byte("no program\n"), 0o755)
+		}
+		if err == nil {
+			err = os.Rename(other, self)
+		}
+		if err != nil {
+			complain("%v", err)
+		}
+		os.Exit(resultOf(startVisible(result, nil, "5")))
+	})
+}
+
+func TestFunctionOfAProgramThatIsGoneFromDisk(t *testing.T) {
+	for _, helper := range []string{"removed", "replaced"} {
+		t.Run(helper, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "program")
+			copyProgram(t, program)
+			_, argv, env := wardtest.Command(helper)
+			h, err := ward.Start(program, argv, &ward.Attr{Env: env, Files: []*os.File{nil, os.Stderr, os.Stderr}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if state := wait(t, h); state.ExitCode() != 5 {
+				t.Error(state)
+			}
+		})
+	}
+}
+
+// copyProgram copies the program that runs to path.
+func copyProgram(t *testing.T, path string) {
+	t.Helper()
+	from, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(to, from)
+	if closeErr := to.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

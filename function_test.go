@@ -1,0 +1,300 @@
+package ward_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+var (
+	result = ward.Func("result", func(args []string) int {
+		code, err := strconv.Atoi(args[0])
+		if err != nil {
+			panic(err)
+		}
+		return code
+	})
+	exits = ward.Func("os.Exit", func([]string) int {
+		defer fmt.Println("a deferred call")
+		os.Exit(7)
+		return 8
+	})
+	goexits = ward.Func("runtime.Goexit", func([]string) int {
+		go func() { select {} }() // it must not be waited for
+		runtime.Goexit()
+		return 8
+	})
+	callsMain = ward.Func("ward.Main", func([]string) int {
+		ward.Main()
+		return 9
+	})
+	describes = ward.Func("describe", func(args []string) int {
+		dir, _ := os.Getwd()
+		dir, _ = filepath.EvalSymlinks(dir)
+		_, hasToken := os.LookupEnv("WARD_FUNC")
+		fmt.Printf("%q\n%q\n%s\n%s\n%v\n", args, os.Args, dir, os.Getenv("WARD_TEST_VALUE"), hasToken)
+		return 0
+	})
+	startsHelper = ward.Func("starts a helper", func(args []string) int {
+		if _, ok := os.LookupEnv("WARD_FUNC"); ok {
+			complain("the function has the token, and its child would start one more, and so on")
+		}
+		return resultOf(tryStart(nil, "exit", args[0]))
+	})
+	startsFunction = ward.Func("starts a function", func(args []string) int {
+		return resultOf(startVisible(result, nil, args[0]))
+	})
+)
+
+// startVisible starts f, privately where the system can.
+func startVisible(f *ward.Function, attr *ward.Attr, args ...string) (ward.Handle, error) {
+	var a ward.Attr
+	if attr != nil {
+		a = *attr
+	}
+	a.Env = append(append(os.Environ(), wardtest.RaceOptions), a.Env...)
+	h, err := f.Start(&a, args...)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return f.StartVisible(&a, args...)
+	}
+	return h, err
+}
+
+// resultOf returns the exit code of a child that a function has started.
+func resultOf(h ward.Handle, err error) int {
+	if err != nil {
+		complain("Start: %v", err)
+	}
+	state, err := h.Wait(context.Background())
+	if err != nil {
+		complain("Wait: %v", err)
+	}
+	return state.ExitCode()
+}
+
+// runFunction runs f and returns how it ended and what it wrote.
+func runFunction(t *testing.T, f *ward.Function, attr ward.Attr, args ...string) (*ward.State, string) {
+	t.Helper()
+	needBackend(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	attr.Files = []*os.File{nil, w, w}
+	h, err := startVisible(f, &attr, args...)
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait(t, h), string(text)
+}
+
+func TestFuncRefusesWhatNoChildCouldFind(t *testing.T) {
+	run := func([]string) int { return 0 }
+	for want, register := range map[string]func(){
+		`"" cannot be the name`:     func() { ward.Func("", run) },
+		`"a\x00b" cannot be the`:    func() { ward.Func("a\x00b", run) },
+		`two functions "result"`:    func() { ward.Func("result", run) },
+		`function "no body" is nil`: func() { ward.Func("no body", nil) },
+		`"late" comes after`:        func() { ward.Func("late", run) },
+	} {
+		func() {
+			defer func() {
+				if text := fmt.Sprint(recover()); !strings.Contains(text, want) {
+					t.Errorf("Func panics with %q, want %q", text, want)
+				}
+			}()
+			register()
+		}()
+	}
+}
+
+// beforeMain, in the environment, has the program start a function while its
+// packages are initialised: for Start, that is a program that never calls Main.
+const beforeMain = "WARD_TEST_BEFORE_MAIN"
+
+func init() {
+	if _, ok := os.LookupEnv(beforeMain); !ok {
+		return
+	}
+	os.Unsetenv(beforeMain)
+	h, err := result.Start(nil, "0")
+	var typed *ward.Error
+	if h != nil || !errors.Is(err, ward.ErrNoMain) || !errors.As(err, &typed) || typed.Op != "start" {
+		complain("Start before Main: %v, %v", h, err)
+	}
+	fmt.Println(err)
+	os.Exit(0)
+}
+
+func TestStartOfAFunctionBeforeMainFails(t *testing.T) {
+	text := runReport(t, &ward.Attr{Env: []string{beforeMain + "="}}, "exit", "3")
+	if !strings.Contains(text, "call it first in func main") {
+		t.Errorf("the error does not say what to do: %q", text)
+	}
+}
+
+func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
+	needBackend(t)
+	env := []string{"WARD_FUNC=another", "WARD_TEST_VALUE="}
+	given := ward.Attr{Dir: "dir", Env: slices.Clone(env), Files: []*os.File{nil}, KillOnParentExit: true}
+	attr, err := result.Command(&given, "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !attr.Private {
+		t.Error("the child is not private")
+	}
+	if attr.Dir != "dir" || len(attr.Files) != 1 || !attr.KillOnParentExit {
+		t.Error("the child does not get all attributes")
+	}
+	if given.Private || !slices.Equal(given.Env, env) {
+		t.Error("Start changed its caller's attributes")
+	}
+}
+
+// A system that has no private children starts no function.
+func TestStartOfAFunctionNeedsPrivate(t *testing.T) {
+	private, want := tryStart(&ward.Attr{Private: true}, "exit", "0")
+	h, err := result.Start(&ward.Attr{Env: append(os.Environ(), wardtest.RaceOptions)}, "0")
+	if errors.Is(err, errors.ErrUnsupported) != errors.Is(want, errors.ErrUnsupported) {
+		t.Errorf("Start of a function: %v; Start with Private: %v", err, want)
+	}
+	for _, h := range []ward.Handle{private, h} {
+		if h != nil {
+			wait(t, h)
+		}
+	}
+	if err != nil {
+		t.Skip(err) // such as "Attr.Private is not supported here"
+	}
+}
+
+func TestStartOfAFunctionSaysWhatIsWrong(t *testing.T) {
+	needBackend(t)
+	for name, start := range map[string]func() (ward.Handle, error){
+		"NUL in an argument": func() (ward.Handle, error) { return startVisible(result, nil, "a\x00b") },
+		"missing directory": func() (ward.Handle, error) {
+			return startVisible(result, &ward.Attr{Dir: filepath.Join(wardtest.TempDir(t), "missing")}, "0")
+		},
+	} {
+		h, err := start()
+		var typed *fs.PathError
+		if h != nil || !errors.As(err, &typed) {
+			t.Errorf("%s: %v, %T %v", name, h, err, err)
+		}
+	}
+}
+
+func TestResultOfAFunctionIsTheExitCode(t *testing.T) {
+	for _, code := range []int{0, 1, 42, 255} {
+		if state, text := runFunction(t, result, ward.Attr{}, strconv.Itoa(code)); state.ExitCode() != code || text != "" {
+			t.Errorf("function that returns %d: %v\n%s", code, state, text)
+		}
+	}
+}
+
+func TestFunctionEndsInAnyWay(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		f    *ward.Function
+		code int
+		text []string // in what it writes
+	}{
+		{"panic", result, 2, []string{"panic: ", `parsing "none"`, "function_test.go:"}},
+		{"os.Exit", exits, 7, nil},
+		{"runtime.Goexit", goexits, 2, []string{`function "runtime.Goexit" called runtime.Goexit`}},
+		{"a second call of Main", callsMain, 9, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			state, text := runFunction(t, c.f, ward.Attr{}, "none")
+			if state.ExitCode() != c.code || (len(c.text) == 0) != (text == "") {
+				t.Errorf("%v, want code %d\n%s", state, c.code, text)
+			}
+			for _, want := range c.text {
+				if !strings.Contains(text, want) {
+					t.Errorf("it does not write %q:\n%s", want, text)
+				}
+			}
+		})
+	}
+}
+
+func TestFunctionGetsArgumentsDirectoryAndEnvironment(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(wardtest.TempDir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"one", "two three", ""}, {}} {
+		_, text := runFunction(t, describes, ward.Attr{Dir: dir, Env: []string{"WARD_TEST_VALUE=of the child"}}, args...)
+		all := append([]string{os.Args[0]}, args...)
+		want := fmt.Sprintf("%q\n%q\n%s\nof the child\nfalse\n", args, all, dir)
+		if text != want {
+			t.Errorf("function reports\n%swant\n%s", text, want)
+		}
+	}
+}
+
+func TestFunctionWithoutAttrHasTheEnvironment(t *testing.T) {
+	needBackend(t)
+	t.Setenv("WARD_TEST_VALUE", "of the program")
+	attr, err := describes.Command(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(attr.Env, "WARD_TEST_VALUE=of the program") {
+		t.Error("the child does not get the program's environment")
+	}
+}
+
+// TestMain calls ward.Main first: a child of the function that had the token
+// would not get as far as the helper.
+func TestChildrenOfAFunctionDoNotRunIt(t *testing.T) {
+	for _, f := range []*ward.Function{startsHelper, startsFunction} {
+		if state, text := runFunction(t, f, ward.Attr{}, "9"); state.ExitCode() != 9 {
+			t.Errorf("the function's child: %v\n%s", state, text)
+		}
+	}
+}
+
+func TestTokenInTheCallersEnvironmentDoesNotCount(t *testing.T) {
+	for _, f := range []*ward.Function{result, startsHelper} {
+		state, text := runFunction(t, f, ward.Attr{Env: []string{"WARD_FUNC=os.Exit"}}, "3")
+		if state.ExitCode() != 3 {
+			t.Errorf("%v\n%s", state, text)
+		}
+	}
+}
+
+func TestUnknownFunctionEndsTheProgram(t *testing.T) {
+	for _, name := range []string{"nobody", ""} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := start(t, &ward.Attr{Env: []string{"WARD_FUNC=" + name}, Files: []*os.File{nil, nil, w}}, "exit", "3")
+		w.Close()
+		text, _ := io.ReadAll(r)
+		r.Close()
+		if state := wait(t, h); state.ExitCode() != 127 || !strings.Contains(string(text), fmt.Sprintf("no function %q", name)) {
+			t.Errorf("%q: %v\n%s", name, state, text)
+		}
+	}
+}

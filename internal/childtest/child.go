@@ -1,0 +1,91 @@
+// Package childtest starts children for the tests of package ward and of those
+// on top of it: the children are helpers of package wardtest.
+package childtest
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+// PrivateVariable is the one that has all children started with Attr.Private if
+// it is not empty.
+const PrivateVariable = "WARD_TEST_PRIVATE"
+
+// Private tells whether it is set.
+var Private = os.Getenv(PrivateVariable) != ""
+
+// StartProgram is ward.Start, for a private child where all are to be private.
+func StartProgram(name string, argv []string, attr *ward.Attr) (ward.Handle, error) {
+	var a ward.Attr
+	if attr != nil {
+		a = *attr
+	}
+	a.Private = a.Private || Private
+	return ward.Start(name, argv, &a)
+}
+
+// TryStart starts a helper. Without attr it has no files.
+func TryStart(attr *ward.Attr, helper string, args ...string) (ward.Handle, error) {
+	var a ward.Attr
+	if attr != nil {
+		a = *attr
+	}
+	path, argv, env := wardtest.Command(helper, args...)
+	a.Env = append(env, a.Env...)
+	return StartProgram(path, argv, &a)
+}
+
+// Start is TryStart for a test that needs the child.
+func Start(t *testing.T, attr *ward.Attr, helper string, args ...string) ward.Handle {
+	t.Helper()
+	NeedBackend(t)
+	h, err := TryStart(attr, helper, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// NeedBackend skips a test on a system that cannot start processes at all.
+func NeedBackend(t *testing.T) {
+	t.Helper()
+	if ward.Capabilities().Tier == ward.TierNone {
+		t.Skip("ward has no backend for " + runtime.GOOS)
+	}
+}
+
+// Held is a child that runs until Release is called, and then exits with 0.
+type Held struct {
+	ward.Handle
+	Release func()
+}
+
+// StartHeld starts one. It ends with the test at the latest.
+func StartHeld(t *testing.T) Held {
+	t.Helper()
+	NeedBackend(t)
+	r, w := Pipe(t)
+	h := Start(t, &ward.Attr{Files: []*os.File{r, nil, os.Stderr}}, "stdin", "0")
+	r.Close()
+	t.Cleanup(func() {
+		w.Close()
+		h.Kill()
+		<-h.Done()
+	})
+	return Held{h, func() { w.Close() }}
+}
+
+// Wait returns how the child ended.
+func Wait(t *testing.T, h ward.Handle) *ward.State {
+	t.Helper()
+	state, err := h.Wait(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}

@@ -1,0 +1,40 @@
+package childtest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/wardproc/ward"
+)
+
+// Complain ends a helper that has found something wrong.
+func Complain(format string, args ...any) {
+	fmt.Printf(format+"\n", args...)
+	os.Exit(1)
+}
+
+// Report runs a helper that checks something by itself: it fails the test with
+// what the helper printed if that exits with another code than 0.
+func Report(t *testing.T, attr *ward.Attr, helper string, args ...string) string {
+	t.Helper()
+	r, w := Pipe(t)
+	var a ward.Attr
+	if attr != nil {
+		a = *attr
+	}
+	a.Files = []*os.File{nil, w, w}
+	h := Start(t, &a, helper, args...)
+	w.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := Wait(t, h); !state.Success() {
+		t.Errorf("%s: %v\n%s", helper, state, text)
+	} else if len(text) > 0 {
+		t.Logf("%s", text)
+	}
+	return string(text)
+}

@@ -1,0 +1,54 @@
+//go:build linux && (amd64 || arm64)
+
+package spawn
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/wardproc/ward/internal/probe"
+	"golang.org/x/sys/unix"
+)
+
+// StartAutoreaped is Start for a child that the kernel reaps by itself: no wait
+// sees it and it raises no SIGCHLD. Its exit is a hang-up of the pidfd, which
+// then tells the status. Requires what Autoreaps says.
+func StartAutoreaped(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return start(autoreaped{}, name, argv, attr)
+}
+
+// Autoreaps tells whether the system has CLONE_AUTOREAP, Linux 7.1, besides
+// what Works says.
+func Autoreaps() error {
+	if err := Works(); err != nil {
+		return err
+	}
+	return autoreaps.Err()
+}
+
+var autoreaps = probe.Probe{Try: func() error {
+	return try(autoreaped{}, func(p *program) { p.unshare(0) })
+}}
+
+// autoreaped makes children that the kernel reaps.
+type autoreaped struct{}
+
+func (autoreaped) pid() int { return os.Getpid() }
+
+func (autoreaped) prepare(*program) {}
+
+func (autoreaped) clone(s *shared) error {
+	s.args.flags |= unix.CLONE_AUTOREAP
+	s.args.exitSignal = 0 // or clone3 says EINVAL
+	return cloneHere(s)
+}
+
+func (autoreaped) reap(pidfd int) {
+	poll := []unix.PollFd{{Fd: int32(pidfd)}} // for the hang-up alone
+	for {
+		if n, err := unix.Poll(poll, -1); n == 1 || err != unix.EINTR {
+			break
+		}
+	}
+	unix.Close(pidfd)
+}

@@ -1,0 +1,236 @@
+//go:build linux && (amd64 || arm64)
+
+package spawn
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Keeper is a process that makes system calls for this program, one after the
+// other, and so is the parent of the children that it makes: a wait in this
+// program does not see them, and their SIGCHLD does not come here.
+//
+// It shares this program's memory, descriptors and working directory, so there
+// is nothing to send to and fro: a child's pidfd is ours at once. It is an
+// endless spawn program. A wait does not see it either, but for one with __WALL
+// or __WCLONE, as its exit raises no signal and it never executes anything. All
+// signals but SIGKILL and SIGSTOP are blocked in it.
+//
+// It ends when it sees this program's end, and by PR_SET_PDEATHSIG: the one
+// works also when the program has given up the right to kill it, the other
+// also when the program executes another one.
+type Keeper struct {
+	mu      sync.Mutex // held over an order; guards the fields below
+	order   order
+	info    unix.Siginfo // what Wait asks for
+	usage   unix.Rusage
+	program program // its own
+	ended   bool
+
+	number   int // its pid
+	pidfd    int
+	identity *identity // like the rest, as it was when the keeper started
+	ignored  uint64
+	name     [16]byte
+}
+
+// order is one system call for a keeper. The assembly knows its offsets from
+// go_asm.h, which the compiler writes.
+type order struct {
+	program pollFd // this program's own pidfd
+	bell    pollFd // an eventfd that tells of an order
+	rung    uint64 // what the keeper reads from it
+	asked   uint32 // 1 until there is an answer; a futex
+	shared  uintptr
+	number  uintptr
+	args    [5]uintptr
+	result  uintptr
+}
+
+// pollFd is struct pollfd of poll(2).
+type pollFd struct {
+	fd      int32
+	events  int16
+	revents int16
+}
+
+// takeOrders is the number of the last step of a keeper's program, which is no
+// system call: its argument is the address of the order.
+const takeOrders = 1 << 30
+
+// ErrGone is returned when the keeper has been killed. Its children go on, as
+// those of the process that takes orphans.
+var ErrGone = errors.New("the keeper of private children was killed")
+
+// StartKeeper starts a keeper. It is killed when the calling thread ends, which
+// therefore is to live for as long. End ends it.
+func StartKeeper() (*Keeper, error) {
+	identity, err := ownIdentity()
+	if err != nil {
+		return nil, err
+	}
+	k := &Keeper{identity: identity, ignored: ignoredSignals() &^ bit(unix.SIGCHLD), pidfd: -1}
+	if err := k.order.open(); err != nil {
+		return nil, err
+	}
+	copy(k.name[:], "ward-keeper")
+	p := &k.program
+	// The zombies are to stay until Wait takes them.
+	p.setAction(unix.SIGCHLD, false)
+	p.add("prctl(PR_SET_NAME)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&k.name)))
+	p.add("prctl(PR_SET_PDEATHSIG)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	p.add("", wantAnything, takeOrders, uintptr(unsafe.Pointer(&k.order)))
+	p.ready()
+	s := &p.shared
+	s.args.flags |= unix.CLONE_FS
+	if err := cloneHere(s); err != nil {
+		k.order.close()
+		return nil, err
+	}
+	k.number, k.pidfd = int(s.pid), int(s.pidfd)
+	if _, err := k.call(nil, unix.SYS_GETPID); err != nil {
+		k.End()
+		if s.errno != 0 {
+			err = &Error{p.call(s.failed), syscall.Errno(s.errno)}
+		}
+		return nil, err
+	}
+	return k, nil
+}
+
+// Start is Start for a child of the keeper. It takes from it, and not from the
+// calling thread, its namespaces, cgroup, scheduling and security modules. The
+// error is ErrGone if the keeper is.
+func (k *Keeper) Start(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return start(k, name, argv, attr)
+}
+
+// Fits reports whether the keeper's children have the ids, the limits and so on
+// that children of the calling thread would have.
+func (k *Keeper) Fits() (bool, error) {
+	own, err := ownIdentity()
+	return err == nil && k.identity.equal(own), err
+}
+
+// Wait wraps waitid(2) for a child of the keeper. options must have WNOHANG.
+func (k *Keeper) Wait(pidfd int, info *unix.Siginfo, options int, usage *unix.Rusage) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.info, k.usage = unix.Siginfo{}, unix.Rusage{}
+	_, err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd),
+		uintptr(unsafe.Pointer(&k.info)), uintptr(options), uintptr(unsafe.Pointer(&k.usage)))
+	*info, *usage = k.info, k.usage
+	return err
+}
+
+// Gone reports whether the keeper has been killed.
+func (k *Keeper) Gone() bool { return atomic.LoadUint32(&k.program.shared.running) == 0 }
+
+// End ends a keeper that has no children, or reaps one that is gone.
+func (k *Keeper) End() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended {
+		return
+	}
+	k.ended = true
+	// A signal might be refused, after the program has given up privileges.
+	k.call(nil, unix.SYS_EXIT_GROUP, 0)
+	reap(k.pidfd, unix.WALL)
+	k.order.close()
+}
+
+func (k *Keeper) pid() int { return k.number }
+
+// prepare has the child block and ignore the signals that this program does. The
+// rest it has from the keeper, and Fits tells whether that is the same.
+func (k *Keeper) prepare(p *program) {
+	readMask(&p.shared.mask)
+	now := ignoredSignals()
+	for sig := firstSignal; sig <= lastSignal; sig++ {
+		if ignore := now & bit(sig); ignore != k.ignored&bit(sig) {
+			p.setAction(sig, ignore != 0)
+		}
+	}
+}
+
+func (k *Keeper) clone(s *shared) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s.args.exitSignal = uint64(syscall.SIGCHLD)
+	_, err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
+	if errno, ok := err.(syscall.Errno); ok {
+		return &Error{"clone3", errno}
+	}
+	return err
+}
+
+func (k *Keeper) reap(pidfd int) {
+	for {
+		k.mu.Lock()
+		_, err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd), 0, unix.WEXITED, 0)
+		k.mu.Unlock()
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	unix.Close(pidfd)
+}
+
+// call has the keeper make a system call; s is what a child of it is to run.
+func (k *Keeper) call(s *shared, number uintptr, args ...uintptr) (uintptr, error) {
+	if k.Gone() {
+		return 0, ErrGone
+	}
+	o := &k.order
+	o.shared = uintptr(unsafe.Pointer(s))
+	o.number = number
+	o.args = [5]uintptr{}
+	copy(o.args[:], args)
+	atomic.StoreUint32(&o.asked, 1)
+	unix.Write(int(o.bell.fd), one)
+	limit := unix.NsecToTimespec(int64(10 * time.Millisecond)) // to look whether it lives
+	for atomic.LoadUint32(&o.asked) != 0 {
+		if k.Gone() {
+			return 0, ErrGone
+		}
+		futexWait(&o.asked, 1, &limit)
+	}
+	if r := int(o.result); r < 0 {
+		return 0, syscall.Errno(-r)
+	}
+	return o.result, nil
+}
+
+// one is what an eventfd takes as the number 1, in any byte order.
+var one = binary.NativeEndian.AppendUint64(nil, 1)
+
+// open opens what the keeper is to poll.
+func (o *order) open() error {
+	program, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(program)
+		return os.NewSyscallError("eventfd", err)
+	}
+	o.program = pollFd{fd: int32(program), events: unix.POLLIN}
+	o.bell = pollFd{fd: int32(bell), events: unix.POLLIN}
+	return nil
+}
+
+func (o *order) close() {
+	unix.Close(int(o.program.fd))
+	unix.Close(int(o.bell.fd))
+}

@@ -1,0 +1,44 @@
+//go:build !amd64 && !arm64
+
+package spawn
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrGone is never returned.
+var ErrGone = errors.New("no keeper")
+
+// A Keeper is what there is none of.
+type Keeper struct{}
+
+// StartKeeper returns errors.ErrUnsupported.
+func StartKeeper() (*Keeper, error) { return nil, errors.ErrUnsupported }
+
+// Start returns errors.ErrUnsupported.
+func (*Keeper) Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return 0, 0, errors.ErrUnsupported
+}
+
+// Fits reports false.
+func (*Keeper) Fits() (bool, error) { return false, errors.ErrUnsupported }
+
+// Wait returns errors.ErrUnsupported.
+func (*Keeper) Wait(int, *unix.Siginfo, int, *unix.Rusage) error { return errors.ErrUnsupported }
+
+// Gone reports true.
+func (*Keeper) Gone() bool { return true }
+
+// End does nothing.
+func (*Keeper) End() {}
+
+// Autoreaps returns errors.ErrUnsupported.
+func Autoreaps() error { return errors.ErrUnsupported }
+
+// StartAutoreaped returns errors.ErrUnsupported.
+func StartAutoreaped(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return 0, 0, errors.ErrUnsupported
+}

@@ -1,0 +1,200 @@
+package ward
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/wardproc/ward/internal/probe"
+	"github.com/wardproc/ward/internal/spawn"
+)
+
+// privateWorks returns an error where the system has no private children.
+func privateWorks(set settings) error {
+	switch {
+	case !usePidfd(set):
+		return unsupported("Attr.Private without pidfds")
+	case set.spawn == "std":
+		return unsupported("Attr.Private with WARD=spawn=std")
+	}
+	err := spawn.Works()
+	if probe.Refused(err) {
+		return fmt.Errorf("Attr.Private: no spawn programs (Linux 5.9 on amd64 or arm64): %w (%w)", errors.ErrUnsupported, err)
+	}
+	return err
+}
+
+// private returns how to start a child that no wait in this program sees: one
+// that the kernel reaps, or before Linux 7.1 one of the keeper's.
+func (b *pidfd) private() (spawner, launcher) {
+	set, _ := environment()
+	b.autoreaped = set.private != "keeper" && spawn.Autoreaps() == nil
+	if b.autoreaped {
+		return spawn.StartAutoreaped, launch
+	}
+	return b.spawnKept, launchKept
+}
+
+// spawnKept starts a child of the keeper.
+func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
+	const attempts = 3 // more keepers than that nobody kills by mistake
+	for range attempts {
+		if b.keeper, err = keepers.acquire(); err != nil {
+			return 0, 0, err
+		}
+		if pid, fd, err = b.keeper.Start(name, argv, attr); err == nil {
+			return pid, fd, nil
+		}
+		keepers.release(b.keeper)
+		if err != spawn.ErrGone {
+			break
+		}
+	}
+	return 0, 0, err
+}
+
+// launchKept is launch for a child of the keeper, whose end is what the
+// child gets its Pdeathsig at: that takes no thread of its own.
+func launchKept(sys *syscall.SysProcAttr, try func() error) (release func(), err error) {
+	if sys != nil && sys.Pdeathsig != 0 {
+		same := *sys
+		same.Pdeathsig = 0
+		sys = &same
+	}
+	return launch(sys, try)
+}
+
+// reapAutoreaped reads the status of a child that the kernel reaps. With the
+// hang-up it is there; when the pidfd gets readable it may not be yet.
+func (b *pidfd) reapAutoreaped() (*State, error) {
+	if !hungUp(b.fd, 0) {
+		return nil, ErrRunning
+	}
+	status, ok, err := exitInfo(b.fd)
+	if err == nil && !ok {
+		err = ErrStatusLost
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &State{pid: b.process.pid, status: status}, nil
+}
+
+// orphanGrace is how long an orphan may be left a zombie by whoever took it.
+const orphanGrace = 5 * time.Second
+
+// orphan notes that the exited child has lost its keeper. If this program is
+// not the one that takes orphans, another one reaps it, or never does.
+func (b *pidfd) orphan() {
+	if b.orphaned.IsZero() {
+		b.orphaned = time.Now()
+		time.AfterFunc(orphanGrace, b.Ready)
+	}
+}
+
+// forsaken reports whether nobody reaps the orphan.
+func (b *pidfd) forsaken() bool {
+	return !b.orphaned.IsZero() && time.Since(b.orphaned) >= orphanGrace
+}
+
+// A keeper is the parent of private children. It dies with this program, which
+// the thread that started it stands for, and it is gone when the last of its
+// children is, but for a time to linger.
+type keeper struct {
+	*spawn.Keeper
+	children int // that live, and starts under way; keepers.mu guards it
+}
+
+var keepers keeperPool
+
+// keeperPool has one keeper for all new children. Another one takes its place
+// when it has been killed, or when the program has changed its ids, limits or
+// the like: what the first one has, it keeps.
+type keeperPool struct {
+	mu        sync.Mutex // guards the fields below; held while a keeper starts
+	current   *keeper
+	idleSince time.Time // when current had its last child
+}
+
+// keeperLinger is how long a keeper without children is kept for the next.
+const keeperLinger = 50 * time.Millisecond
+
+// acquire returns a keeper for a child of the calling thread.
+func (p *keeperPool) acquire() (*keeper, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := p.current; k != nil && !k.Gone() {
+		if fits, err := k.Fits(); fits || err != nil {
+			k.children++
+			return k, err
+		}
+	}
+	k, err := startKeeper()
+	if err != nil {
+		return nil, err
+	}
+	if fits, err := k.Fits(); !fits {
+		k.end()
+		if err == nil {
+			err = unsupported("Attr.Private on a thread with ids or capabilities of its own")
+		}
+		return nil, err
+	}
+	if old := p.current; old != nil && old.children == 0 {
+		old.end()
+	}
+	k.children = 1
+	p.current = k
+	return k, nil
+}
+
+// release is called when a child of k is gone, or was not started.
+func (p *keeperPool) release(k *keeper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k.children--
+	if k.children > 0 {
+		return
+	}
+	if k != p.current {
+		k.end()
+		return
+	}
+	p.idleSince = time.Now()
+	time.AfterFunc(keeperLinger, p.expire)
+}
+
+// expire ends the keeper if it has been idle for the time to linger.
+func (p *keeperPool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := p.current; k != nil && k.children == 0 && time.Since(p.idleSince) >= keeperLinger {
+		k.end()
+		p.current = nil
+	}
+}
+
+// startKeeper starts a keeper that dies with the program.
+func startKeeper() (*keeper, error) {
+	k := new(keeper)
+	parent.hold()
+	err := parent.call(func() (err error) {
+		k.Keeper, err = spawn.StartKeeper()
+		return err
+	})()
+	if err == nil {
+		return k, nil
+	}
+	parent.release()
+	if probe.Refused(err) {
+		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
+	}
+	return nil, err
+}
+
+func (k *keeper) end() {
+	k.End()
+	parent.release()
+}

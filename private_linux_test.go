@@ -1,0 +1,423 @@
+package ward_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/tinyprog"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	wardtest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
+	wardtest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
+	wardtest.Register("kill keepers", func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		killKeepers(n)
+	})
+	wardtest.Register("change", func(args []string) { changeAndCompare(args[0]) })
+}
+
+// withEachPrivacy runs a test for each way to have private children that the
+// system offers. On one that has CLONE_AUTOREAP the keeper is the second.
+func withEachPrivacy(t *testing.T, test func(t *testing.T)) {
+	needFast(t)
+	t.Run("as offered", test)
+	t.Run("keeper", func(t *testing.T) {
+		defer ward.Force("private=keeper")()
+		test(t)
+	})
+}
+
+// startHeldPrivate starts a private child that exits with the code once release
+// is called.
+func startHeldPrivate(t *testing.T, code int) (h ward.Handle, release func()) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	h = start(t, &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}, "stdin", strconv.Itoa(code))
+	t.Cleanup(func() {
+		w.Close()
+		h.Kill()
+		<-h.Done()
+	})
+	return h, func() { w.Close() }
+}
+
+// parentOf reads the parent's pid of a process that exists.
+func parentOf(pid int) int {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
+}
+
+// waitGone fails the test if a process runs for long. A zombie does not.
+func waitGone(t *testing.T, pid int, what string) {
+	t.Helper()
+	for range 500 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%s, %d, still runs", what, pid)
+}
+
+func TestNoWaitSeesAPrivateChild(t *testing.T) {
+	withEachPrivacy(t, func(t *testing.T) {
+		h, release := startHeldPrivate(t, 7)
+		seen := func(when string) {
+			for name, try := range map[string]func() (int, error){
+				"wait4(-1)":   func() (int, error) { return unix.Wait4(-1, nil, unix.WNOHANG, nil) },
+				"wait4(0)":    func() (int, error) { return unix.Wait4(0, nil, unix.WNOHANG, nil) },
+				"wait4(pid)":  func() (int, error) { return unix.Wait4(h.PID(), nil, unix.WNOHANG, nil) },
+				"waitid(all)": func() (int, error) { return 0, unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG, nil) },
+				"waitid(pid)": func() (int, error) { return 0, unix.Waitid(unix.P_PID, h.PID(), nil, unix.WEXITED|unix.WNOHANG, nil) },
+			} {
+				if pid, err := try(); err != unix.ECHILD {
+					t.Errorf("%s %s the exit: %d, %v; want ECHILD", name, when, pid, err)
+				}
+			}
+		}
+		seen("before")
+		release()
+		<-h.Done()
+		seen("after")
+		state := wait(t, h)
+		if state.ExitCode() != 7 || state.Recovered() {
+			t.Errorf("state %v, recovered: %v", state, state.Recovered())
+		}
+	})
+}
+
+func TestKeeperTellsTheResourceUsage(t *testing.T) {
+	needFast(t)
+	defer ward.Force("private=keeper")()
+	h, release := startHeldPrivate(t, 0)
+	release()
+	if state := wait(t, h); state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
+		t.Errorf("usage %v, user %v, system %v", state.SysUsage(), state.UserTime(), state.SystemTime())
+	}
+}
+
+func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
+	withEachPrivacy(t, func(t *testing.T) {
+		_, want := ward.Start("/nowhere", nil, nil)
+		if _, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true}); fmt.Sprint(err) != fmt.Sprint(want) {
+			t.Errorf("Start: %v, want %v", err, want)
+		}
+		_, err := tryStart(&ward.Attr{Private: true, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}}, "exit", "0")
+		var typed *ward.Error
+		if !errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &typed) || typed.Op != "start" {
+			t.Errorf("Start with Cloneflags: %v", err)
+		}
+	})
+}
+
+func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
+	needFast(t)
+	for _, settings := range []string{"spawn=std", "backend=fallback"} {
+		restore := ward.Force(settings)
+		h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
+		restore()
+		if !errors.Is(err, errors.ErrUnsupported) || h != nil || !strings.Contains(err.Error(), "Private") {
+			t.Errorf("Start with WARD=%s: %v, %v", settings, h, err)
+		}
+	}
+}
+
+func TestKeeperGoesWithItsLastChild(t *testing.T) {
+	needFast(t)
+	defer ward.Force("private=keeper")()
+	one, releaseOne := startHeldPrivate(t, 0)
+	two, releaseTwo := startHeldPrivate(t, 0)
+	keeper := parentOf(one.PID())
+	if keeper == os.Getpid() || keeper != parentOf(two.PID()) {
+		t.Fatalf("parents %d and %d, and this program is %d", keeper, parentOf(two.PID()), os.Getpid())
+	}
+	releaseOne()
+	wait(t, one)
+	time.Sleep(200 * time.Millisecond) // longer than it lingers
+	if err := syscall.Kill(keeper, 0); err != nil {
+		t.Errorf("the keeper of a live child: %v", err)
+	}
+	releaseTwo()
+	wait(t, two)
+	waitGone(t, keeper, "the keeper without children")
+}
+
+func TestChildrenOutliveTheirKeeper(t *testing.T) {
+	needFast(t)
+	defer ward.Force("private=keeper")()
+	h, release := startHeldPrivate(t, 9)
+	keeper := parentOf(h.PID())
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, keeper, "the killed keeper")
+	if _, err := h.TryWait(); err != ward.ErrRunning {
+		t.Fatalf("TryWait of a child without keeper: %v", err)
+	}
+	next, _ := startHeldPrivate(t, 0)
+	if again := parentOf(next.PID()); again == keeper || again == os.Getpid() {
+		t.Errorf("the next child's parent is %d, the first keeper was %d", again, keeper)
+	}
+	release()
+	state, err := h.Wait(context.Background())
+	switch {
+	case err == nil && state.ExitCode() == 9:
+	case errors.Is(err, ward.ErrStatusLost) && ward.Capabilities().Tier == ward.TierDetectable:
+	default:
+		t.Errorf("Wait of a child without keeper: %v, %v", state, err)
+	}
+	if err := h.Kill(); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("Kill after the exit: %v", err)
+	}
+}
+
+func TestKeepersKilledInMidFlight(t *testing.T) {
+	needFast(t)
+	n := 200
+	if *wardtest.Long {
+		n = 5000
+	}
+	runReport(t, &ward.Attr{Env: []string{"WARD=private=keeper"}}, "kill keepers", strconv.Itoa(n))
+}
+
+// killKeepers has a killer after the keepers while children start and end. As
+// this program takes its orphans itself, no status is lost.
+func killKeepers(n int) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		complain("prctl: %v", err)
+	}
+	stop := make(chan struct{})
+	var killer, starters sync.WaitGroup
+	killed := 0
+	killer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
+			if err != nil {
+				continue
+			}
+			if keeper := parentOf(h.PID()); keeper > 1 && keeper != os.Getpid() && parentOf(keeper) == os.Getpid() {
+				syscall.Kill(keeper, syscall.SIGKILL)
+				killed++
+			}
+		}
+	})
+	var mu sync.Mutex
+	ended := map[string]int{}
+	for range 8 {
+		starters.Go(func() {
+			for i := range n / 8 {
+				outcome := privateOutcome(i % 256)
+				mu.Lock()
+				ended[outcome]++
+				mu.Unlock()
+			}
+		})
+	}
+	starters.Wait()
+	close(stop)
+	killer.Wait()
+	fmt.Printf("%d keepers killed; %v\n", killed, ended)
+	if killed == 0 {
+		complain("this shows nothing")
+	}
+	delete(ended, "right")
+	delete(ended, "not started")
+	if len(ended) > 0 {
+		complain("not all are right or typed errors")
+	}
+}
+
+// privateOutcome starts a private child and says what became of it.
+func privateOutcome(code int) string {
+	h, err := tryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
+	if err != nil {
+		var typed *ward.Error
+		if errors.As(err, &typed) {
+			return "not started"
+		}
+		return err.Error()
+	}
+	state, err := h.Wait(context.Background())
+	switch {
+	case errors.Is(err, ward.ErrStatusLost):
+		return "lost"
+	case err != nil:
+		return err.Error()
+	case state.ExitCode() != code:
+		return fmt.Sprintf("wrong: %v, not %d", state, code)
+	}
+	return "right"
+}
+
+func TestKeeperDiesWithTheProgram(t *testing.T) {
+	needFast(t)
+	fates := []string{"none", "execute"}
+	if os.Getuid() == 0 {
+		fates = append(fates, "give up root")
+	}
+	for _, fate := range fates {
+		t.Run(fate, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARD=private=keeper"}}, "hold private", fate)
+			w.Close()
+			var keeper, child int
+			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
+				t.Fatal(err)
+			}
+			if fate == "execute" {
+				waitGone(t, keeper, "the keeper of what the program was")
+			} else if err := syscall.Kill(keeper, 0); err != nil {
+				t.Errorf("the keeper of a live child: %v", err)
+			}
+			if err := h.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			wait(t, h)
+			waitGone(t, keeper, "the keeper of a killed program")
+			waitGone(t, child, "the child, whose input the program held,")
+		})
+	}
+}
+
+// inherited stays open as long as this program, whatever it executes.
+var inherited *os.File
+
+// holdPrivate starts a private child that lives until inherited is closed, and
+// prints the pids of its keeper and of itself.
+func holdPrivate(fate string) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	inherited = w
+	unix.FcntlInt(w.Fd(), unix.F_SETFD, 0)
+	h, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+	if err != nil {
+		complain("%v", err)
+	}
+	if fate == "give up root" {
+		if err := syscall.Setuid(65534); err != nil {
+			complain("%v", err)
+		}
+	}
+	fmt.Println(parentOf(h.PID()), h.PID())
+	if fate == "execute" {
+		path, argv, env := wardtest.Command("sleep")
+		complain("%v", syscall.Exec(path, argv, env))
+	}
+	select {}
+}
+
+func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
+	needFast(t)
+	changes := []string{"directory", "limit", "signals", "group", "privileges"}
+	if os.Getuid() == 0 {
+		changes = append(changes, "ids", "thread")
+	}
+	for _, change := range changes {
+		t.Run(change, func(t *testing.T) {
+			runReport(t, &ward.Attr{Env: []string{"WARD=private=keeper"}}, "change", change)
+		})
+	}
+}
+
+// changeAndCompare changes the program while its keeper has a child, and then
+// compares a new child of the keeper with an ordinary one.
+func changeAndCompare(change string) {
+	runtime.LockOSThread()
+	must := func(err error) {
+		if err != nil {
+			complain("%s: %v", change, err)
+		}
+	}
+	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
+	must(err)
+	r, w, err := os.Pipe()
+	must(err)
+	first, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+	must(err)
+	defer func() { w.Close(); <-first.Done() }() // to kill it may not be allowed
+	keeper := parentOf(first.PID())
+
+	switch change {
+	case "directory":
+		must(os.Chdir("/proc"))
+		unix.Umask(0o77)
+	case "limit":
+		must(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
+	case "signals":
+		signal.Ignore(syscall.SIGHUP, syscall.SIGCHLD, syscall.SIGUSR1)
+		must(unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}, nil))
+	case "group":
+		must(unix.Setpgid(0, 0))
+	case "privileges": // in all threads, with a filter that concerns nobody
+		must(wardtest.Refuse(syscall.EXDEV, wardtest.Call{Number: unix.SYS_ACCT}))
+	case "ids":
+		must(syscall.Setgroups([]int{7, 8}))
+		must(syscall.Setgid(65534))
+		must(syscall.Setuid(65534))
+		must(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) // or /proc/self is root's
+	case "thread":
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
+			complain("setresuid: %v", errno)
+		}
+		if _, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true}); !errors.Is(err, errors.ErrUnsupported) {
+			complain("Start on a thread with its own ids: %v", err)
+		}
+		return
+	}
+
+	plain, err := ward.Start(path, []string{"pause"}, nil)
+	must(err)
+	defer func() { plain.Kill(); <-plain.Done() }()
+	private, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true})
+	must(err)
+	defer func() { private.Kill(); <-private.Done() }()
+	want, got := report(plain.PID()), report(private.PID())
+	same := parentOf(private.PID()) == keeper
+	if kept := []string{"directory", "signals"}; same != slices.Contains(kept, change) {
+		complain("the same keeper after a change: %v", same)
+	}
+	delete(want, "PPid")
+	delete(got, "PPid")
+	if lines := differ(want, got, 0); len(lines) > 0 {
+		complain("%s", strings.Join(lines, "\n"))
+	}
+}

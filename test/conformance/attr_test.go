@@ -1,0 +1,52 @@
+package conformance_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	wardtest.Register("print value", func([]string) { os.Stdout.WriteString(os.Getenv("WARD_TEST_VALUE")) })
+	wardtest.Register("misspelt", func([]string) { startWithMisspeltSetting() })
+}
+
+func TestChildWithoutEnvHasTheProgramsOwn(t *testing.T) {
+	needBackend(t)
+	// Without its environment the child would run these tests.
+	path, argv, env := wardtest.Command("print value", "-test.run=^$")
+	for _, entry := range append(env, "WARD_TEST_VALUE=of the program") {
+		if name, value, _ := strings.Cut(entry, "="); name != "" {
+			t.Setenv(name, value)
+		}
+	}
+	r, w := pipe(t)
+	h, err := startProgram(path, argv, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	got, err := io.ReadAll(r)
+	wait(t, h)
+	if string(got) != "of the program" || err != nil {
+		t.Errorf("child has %q, %v", got, err)
+	}
+}
+
+func TestMisspeltSettingIsAnErrorOfStart(t *testing.T) {
+	runReport(t, nil, "misspelt")
+}
+
+func startWithMisspeltSetting() {
+	os.Setenv("WARD", "bakend=fallback") // which the first start reads
+	h, err := tryStart(nil, "exit", "0")
+	var typed *ward.Error
+	if !errors.As(err, &typed) || typed.Op != "start" || !strings.Contains(err.Error(), `"bakend"`) {
+		complain("Start() = %v, %v", h, err)
+	}
+}

@@ -1,0 +1,120 @@
+//go:build unix
+
+package conformance_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	// mark writes to each descriptor that args names its number, a byte.
+	wardtest.Register("mark", func(args []string) {
+		for _, arg := range args {
+			fd, _ := strconv.Atoi(arg)
+			if _, err := syscall.Write(fd, []byte(arg)); err != nil {
+				os.Exit(100 + fd)
+			}
+		}
+	})
+	wardtest.Register("in a session", func([]string) {
+		if pgrp, err := unix.Getpgid(0); pgrp != os.Getpid() {
+			complain("process %d is in group %d, %v", os.Getpid(), pgrp, err)
+		}
+	})
+}
+
+func TestEachFileHasItsIndexAsNumber(t *testing.T) {
+	needBackend(t)
+	const pipes = 3
+	for _, files := range [][]int{ // for each index the pipe, or -1
+		{0, 1, 2},
+		{2, 1, 0},
+		{-1, 0, 0, 0},
+		{1, -1, -1, 2, -1, 0, 1},
+		{-1, -1, -1, -1, -1, -1, -1, -1, 0},
+	} {
+		t.Run(fmt.Sprint(files), func(t *testing.T) {
+			var readers, writers [pipes]*os.File
+			for i := range pipes {
+				readers[i], writers[i] = pipe(t)
+			}
+			attr := &ward.Attr{Files: make([]*os.File, len(files))}
+			var numbers []string
+			var want [pipes]string
+			for i, p := range files {
+				if p >= 0 {
+					attr.Files[i] = writers[p]
+					numbers = append(numbers, strconv.Itoa(i))
+					want[p] += strconv.Itoa(i)
+				}
+			}
+			h := start(t, attr, "mark", numbers...)
+			for i := range pipes {
+				writers[i].Close()
+				if got, err := io.ReadAll(readers[i]); string(got) != want[i] || err != nil {
+					t.Errorf("pipe %d is the descriptors %q of the child, want %q (%v)", i, got, want[i], err)
+				}
+			}
+			if state := wait(t, h); !state.Success() {
+				t.Errorf("Wait() = %v", state)
+			}
+		})
+	}
+}
+
+func TestSysIsHonouredAndLeftAlone(t *testing.T) {
+	needBackend(t)
+	for _, set := range []func(*syscall.SysProcAttr){
+		func(sys *syscall.SysProcAttr) { sys.Setsid = true },
+		func(sys *syscall.SysProcAttr) { sys.Setpgid = true },
+	} {
+		var sys, before syscall.SysProcAttr
+		set(&sys)
+		set(&before)
+		runReport(t, &ward.Attr{Sys: &sys}, "in a session")
+		if !reflect.DeepEqual(sys, before) {
+			t.Errorf("Start has changed %+v to %+v", before, sys)
+		}
+	}
+}
+
+// TestStateSpeaksLikeTheStandardLibrary compares with os.ProcessState.
+func TestStateSpeaksLikeTheStandardLibrary(t *testing.T) {
+	needBackend(t)
+	for _, e := range []ending{{code: 0}, {code: 3}, {signal: syscall.SIGKILL}, {signal: syscall.SIGTERM}} {
+		helper, arg := e.command()
+		path, argv, env := wardtest.Command(helper, arg)
+		p, err := os.StartProcess(path, argv, &os.ProcAttr{Env: env})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := p.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := wait(t, start(t, nil, helper, arg))
+		say := func(s interface {
+			String() string
+			ExitCode() int
+			Exited() bool
+			Success() bool
+			Sys() any
+		}) string {
+			return strings.Join([]string{s.String(), fmt.Sprint(s.ExitCode(), s.Exited(), s.Success(), s.Sys())}, " ")
+		}
+		if say(got) != say(want) {
+			t.Errorf("ward says %s, os says %s", say(got), say(want))
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	wardtest.Register("nproc", func([]string) { startBeyondLimit() })
+	wardtest.Register("forbidden", func(args []string) { startInForbidden(args[0]) })
+}
+
+// asNobody runs a helper as a user without privileges.
+func asNobody(t *testing.T, helper string, args ...string) {
+	if os.Getuid() != 0 {
+		runReport(t, nil, helper, args...)
+		return
+	}
+	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}}}, helper, args...)
+}
+
+func TestStartBeyondTheProcessLimitFails(t *testing.T) { asNobody(t, "nproc") }
+
+func startBeyondLimit() {
+	path, argv, env := wardtest.Command("exit", "0")
+	if h, err := startProgram(path, argv, &ward.Attr{Env: env}); err != nil {
+		complain("Start without a limit: %v", err)
+	} else {
+		h.Wait(context.Background())
+	}
+	childtest.IdleThreads(16)
+	limit := unix.Rlimit{Cur: 1, Max: 1}
+	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
+		complain("setrlimit: %v", err)
+	}
+	h, err := startProgram(path, argv, &ward.Attr{Env: env})
+	var typed *fs.PathError
+	if !errors.Is(err, syscall.EAGAIN) || !errors.As(err, &typed) {
+		complain("Start() = %v, %v; want EAGAIN", h, err)
+	}
+	if _, err := syscall.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
+		complain("a child is left: %v", err)
+	}
+}
+
+func TestStartInAForbiddenDirectoryFails(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	asNobody(t, "forbidden", dir)
+}
+
+func startInForbidden(dir string) {
+	path, argv, env := wardtest.Command("exit", "0")
+	h, err := startProgram(path, argv, &ward.Attr{Dir: dir, Env: env})
+	var typed *fs.PathError
+	if !errors.Is(err, syscall.EACCES) || !errors.As(err, &typed) {
+		complain("Start(%s) in %s = %v, %v; want EACCES", path, dir, h, err)
+	}
+	h, err = startProgram(path, argv, &ward.Attr{Env: env})
+	if err != nil {
+		complain("Start elsewhere: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if state, err := h.Wait(ctx); err != nil || !state.Success() {
+		complain("Wait() = %v, %v", state, err)
+	}
+}

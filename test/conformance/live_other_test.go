@@ -1,0 +1,16 @@
+//go:build !linux && !windows
+
+package conformance_test
+
+import (
+	"runtime/pprof"
+
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+const fewLive, manyLive = 100, 500
+
+// holder is a child that ends with its standard input.
+func holder() (path string, argv, env []string) { return wardtest.Command("stdin", "0") }
+
+func threads() int { return pprof.Lookup("threadcreate").Count() }

@@ -1,0 +1,55 @@
+package conformance_test
+
+import (
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func TestMain(m *testing.M) {
+	wardtest.Main(m, func() string { return ward.Capabilities().String() })
+}
+
+type held = childtest.Held
+
+var (
+	start        = childtest.Start
+	tryStart     = childtest.TryStart
+	startProgram = childtest.StartProgram
+	startHeld    = childtest.StartHeld
+	wait         = childtest.Wait
+	needBackend  = childtest.NeedBackend
+	runReport    = childtest.Report
+	complain     = childtest.Complain
+	pipe         = childtest.Pipe
+)
+
+// tier is that of the children that start and its like start.
+func tier() ward.Tier {
+	if childtest.Private {
+		return ward.TierPrivate
+	}
+	return ward.Capabilities().Tier
+}
+
+// children is how many a test of many starts, and how many at a time.
+func children() (n, parallel int) {
+	if *wardtest.Long {
+		return 20_000, 64
+	}
+	if testing.Short() {
+		return 40, 10
+	}
+	return 300, 16
+}
+
+// noGoroutines fails the test if the package holds a goroutine, from the time
+// on that it may linger.
+func noGoroutines(t *testing.T) {
+	t.Helper()
+	if err := wardtest.Goroutines(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,46 @@
+package conformance_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+// featureOf is, for each call that a filter refuses, a word of the feature that
+// goes with it.
+var featureOf = map[string]string{
+	"clone3":                "spawn programs",
+	"close_range":           "spawn programs",
+	"ioctl(PIDFD_GET_INFO)": "PIDFD_INFO_EXIT",
+	"pidfd_getfd":           "pidfd_getfd",
+	"pidfd_open":            "pidfd_getfd", // a child fetches files by both
+	"pidfd_send_signal":     "pidfd_send_signal",
+	"waitid(P_PIDFD)":       "waitid(P_PIDFD)",
+}
+
+// refused are the variants under a filter: one for each call, and one for all,
+// as if there were no pidfds; each with both errors that filters like to give.
+func refused() (variants []variant) {
+	calls := slices.Sorted(maps.Keys(featureOf))
+	for _, errno := range []string{"=ENOSYS", "=EPERM"} {
+		for _, call := range calls {
+			v := variant{name: call + errno, env: []string{wardtest.RefuseVariable + "=" + call + errno}}
+			if f, _ := find(ward.Capabilities(), featureOf[call]); !f.OK {
+				v.lacks = "without a filter, too, the system has no " + f.Name + ": " + f.Reason
+			}
+			variants = append(variants, v)
+		}
+		all := strings.Join(calls, errno+",") + errno
+		variants = append(variants, variant{name: "all" + errno, env: []string{wardtest.RefuseVariable + "=" + all}})
+	}
+	for i := range variants {
+		variants[i].small = true
+		if built("-race", "true") && strings.Contains(variants[i].env[0], "clone3=EPERM") {
+			variants[i].lacks = "the race detector's C library starts no thread if clone3 fails with anything but ENOSYS"
+		}
+	}
+	return variants
+}

@@ -1,0 +1,74 @@
+package conformance_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+// TestStartSaysWhatIsWrong compares with os.StartProcess, whose words users
+// know. TestMain sees to it that nothing is left behind.
+func TestStartSaysWhatIsWrong(t *testing.T) {
+	needBackend(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := wardtest.TempDir(t)
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("no program\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing")
+	for name, c := range map[string]struct {
+		path string
+		argv []string
+		attr os.ProcAttr
+	}{
+		"missing program":      {path: missing},
+		"empty name":           {path: ""},
+		"directory":            {path: dir},
+		"no execute bit":       {path: plain},
+		"text without #!":      {path: text},
+		"NUL in the name":      {path: "a\x00b"},
+		"NUL in an argument":   {path: self, argv: []string{self, "a\x00b"}},
+		"NUL in the directory": {path: self, attr: os.ProcAttr{Dir: "a\x00b"}},
+		"missing directory":    {path: self, attr: os.ProcAttr{Dir: missing}},
+		"file as directory":    {path: self, attr: os.ProcAttr{Dir: text}},
+		"missing both":         {path: missing, attr: os.ProcAttr{Dir: missing}},
+		"too long":             {path: self, argv: []string{self, strings.Repeat("x", 8<<20)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.attr.Files = make([]*os.File, 3) // without which Windows says no more than EINVAL
+			process, want := os.StartProcess(c.path, c.argv, &c.attr)
+			if want == nil {
+				process.Kill()
+				process.Wait()
+				t.Skip("os.StartProcess starts this on " + runtime.GOOS + ": there is no error to compare")
+			}
+			h, err := startProgram(c.path, c.argv, &ward.Attr{Dir: c.attr.Dir})
+			if err == nil {
+				h.Kill()
+				t.Fatal("Start succeeded")
+			}
+			var typed *fs.PathError
+			if !errors.As(err, &typed) || err.Error() != want.Error() {
+				t.Errorf("Start: %T %v\nos.StartProcess: %T %v", err, err, want, want)
+			}
+			if got, want := errors.Unwrap(err), errors.Unwrap(want); got != want {
+				t.Errorf("cause %#v, want %#v", got, want)
+			}
+		})
+	}
+}

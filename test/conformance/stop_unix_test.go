@@ -1,0 +1,80 @@
+//go:build unix
+
+package conformance_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	// stubborn says when it has got used to SIGTERM, and lives on.
+	wardtest.Register("stubborn", func([]string) {
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("ready")
+		time.Sleep(time.Minute)
+	})
+}
+
+func startStubborn(t *testing.T) ward.Handle {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "stubborn")
+	w.Close()
+	t.Cleanup(func() { h.Kill(); <-h.Done() })
+	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestStopAsksFirst(t *testing.T) {
+	state, err := ward.Stop(context.Background(), startHeld(t))
+	if err != nil || state.Signal() != syscall.SIGTERM {
+		t.Errorf("Stop() = %v, %v; want SIGTERM", state, err)
+	}
+}
+
+func TestStopGoesOnToTheNextStep(t *testing.T) {
+	state, err := ward.Stop(context.Background(), startStubborn(t),
+		ward.Step{Signal: strangeSignal{}, Wait: time.Hour}, // failed: not waited for
+		ward.Step{Signal: syscall.SIGTERM, Wait: 20 * time.Millisecond},
+		ward.Step{Signal: syscall.SIGKILL})
+	if err != nil || state.Signal() != syscall.SIGKILL {
+		t.Errorf("Stop() = %v, %v; want SIGKILL", state, err)
+	}
+}
+
+func TestStopEndsWithItsContext(t *testing.T) {
+	h := startStubborn(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if state, err := ward.Stop(ctx, h); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Stop() = %v, %v", state, err)
+	}
+	if _, err := h.TryWait(); err != ward.ErrRunning {
+		t.Errorf("TryWait: %v", err)
+	}
+}
+
+func TestStopOfAnExitedProcessReturnsItsState(t *testing.T) {
+	h := start(t, nil, "exit", "7")
+	wait(t, h)
+	if state, err := ward.Stop(context.Background(), h); err != nil || state.ExitCode() != 7 {
+		t.Errorf("Stop() = %v, %v", state, err)
+	}
+}
