@@ -78,11 +78,12 @@ func (p *program) start(name string, argv []string, attr *syscall.ProcAttr, copy
 	if err := p.build(name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
 	}
-	return p.run()
+	return p.run(syscall.SIGCHLD)
 }
 
-// run makes the child and waits until it has begun its program or failed.
-func (p *program) run() (pid, pidfd int, err error) {
+// run makes the child and waits until it has begun its program or failed. A
+// child that fails tells of its end with exitSignal, or not at all if that is 0.
+func (p *program) run(exitSignal syscall.Signal) (pid, pidfd int, err error) {
 	s := &p.shared
 	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
 	s.errno = 0
@@ -90,7 +91,7 @@ func (p *program) run() (pid, pidfd int, err error) {
 	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
 	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
-	s.args.exitSignal = uint64(syscall.SIGCHLD)
+	s.args.exitSignal = uint64(exitSignal)
 	atomic.StoreUint32(&s.running, 1)
 	pid = clone(s)
 	if pid < 0 {
@@ -113,7 +114,7 @@ func (p *program) run() (pid, pidfd int, err error) {
 // reap waits for a child that is not to be seen by the caller, and closes its
 // pidfd.
 func reap(pidfd int) {
-	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil) == unix.EINTR {
+	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WALL, nil) == unix.EINTR {
 	}
 	unix.Close(pidfd)
 }
@@ -131,7 +132,8 @@ var works = probe.Probe{Try: func() error {
 }}
 
 // try runs a program that has no effect but what add appends, and says which
-// step failed. A filter that kills does not get away as a success.
+// step failed. A filter that kills does not get away as a success. The child is
+// not seen by other code in the program: no signal, no wait without __WALL.
 func try(add func(*program)) error {
 	const end = "the end"
 	p := programs.Get().(*program)
@@ -139,7 +141,7 @@ func try(add func(*program)) error {
 	defer p.reset()
 	add(p)
 	p.add(end, impossible, unix.SYS_GETPPID)
-	_, pidfd, err := p.run()
+	_, pidfd, err := p.run(0)
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == end {
 		return nil
