@@ -24,7 +24,7 @@ import (
 // and with this package and compares all that a caller can see.
 func TestRandomCommandsEndAsWithOSExec(t *testing.T) {
 	needProcesses(t)
-	n := 150
+	n := 60
 	if *wardtest.Long {
 		n = 5000
 	}

@@ -49,21 +49,6 @@ func TestProcessIsTheChild(t *testing.T) {
 	}
 }
 
-func TestProcessStateHasTheSystemsTypes(t *testing.T) {
-	cmd := command(t, "exit", "5")
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		t.Fatalf("Run: %v", err)
-	}
-	if status := exit.Sys().(syscall.WaitStatus); status.ExitStatus() != 5 {
-		t.Errorf("WaitStatus %v", status)
-	}
-	if exit.SysUsage().(*syscall.Rusage) == nil {
-		t.Error("no Rusage")
-	}
-}
-
 func TestSignalOfAProcessThatIsGoneSaysSo(t *testing.T) {
 	cmd, release := held(t)
 	release()
@@ -76,22 +61,6 @@ func TestSignalOfAProcessThatIsGoneSaysSo(t *testing.T) {
 		if err != os.ErrProcessDone {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func TestSignalHasThePlainErrorsOfPackageOS(t *testing.T) {
-	cmd, _ := held(t)
-	if err := cmd.Process.Signal(nil); !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("Signal(nil): %v", err)
-	}
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no numbers of signals")
-	}
-	self, err := os.FindProcess(os.Getpid())
-	check(t, err)
-	want := self.Signal(syscall.Signal(1000))
-	if err := cmd.Process.Signal(syscall.Signal(1000)); err != want {
-		t.Errorf("Signal(1000): %v, in package os %v", err, want)
 	}
 }
 
