@@ -71,7 +71,7 @@ var (
 // all the time.
 func allCases() []*benchCase {
 	return []*benchCase{
-		rateCase(), latencyCase(), allocsCase(), filesCase(), thiefCase(), liveCase(), setCase(), heapCase(),
+		rateCase(), runCase(), outputCase(), printCase(), latencyCase(), allocsCase(), filesCase(), thiefCase(), liveCase(), setCase(), heapCase(),
 	}
 }
 
