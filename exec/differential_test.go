@@ -52,13 +52,13 @@ func descriptors() []string {
 }
 
 func init() {
-	// report tells what the child has got, and exits with a code or by a signal
+	// report tells what the child has got and exits with a code or by a signal
 	// to itself.
 	wardtest.Register("report", func(args []string) {
 		dir, _ := os.Getwd()
 		input, _ := io.ReadAll(os.Stdin)
 		_, err := os.NewFile(3, "extra").Stat()
-		fmt.Printf("%q %s %q %d %v ", args, dir, os.Getenv("WARD_TEST_VALUE"), len(input), err == nil)
+		fmt.Printf("%q %s %s %q %d %v ", args, dir, os.Getenv("PWD"), os.Getenv("WARD_TEST_VALUE"), len(input), err == nil)
 		fmt.Fprint(os.Stderr, strings.Repeat("e", 70_000)[:number(args[1])])
 		if args[0] == "signal" {
 			self, _ := os.FindProcess(os.Getpid())
@@ -77,7 +77,6 @@ type wish struct {
 // A world has the files that wishes are about.
 type world struct {
 	path string
-	argv []string
 	env  []string
 	dir  string
 	text string // a file that is no program
@@ -86,7 +85,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{dir: wardtest.TempDir(t)}
-	w.path, w.argv, w.env = wardtest.Command("report")
+	w.path, _, w.env = wardtest.Command("report")
+	for _, entry := range w.env[len(os.Environ()):] {
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value) // for a command without Env
+	}
 	w.text = filepath.Join(w.dir, "text")
 	check(t, os.WriteFile(w.text, []byte("text"), 0o600))
 	var err error
@@ -110,7 +113,7 @@ func (*world) wish(seed uint64) wish {
 		Arg:     pick("0", "7", "255", "signal"),
 		Stderr:  pick("10", "0", "70000"),
 		Dir:     pick("", "here", "missing", "text", "NUL"),
-		Env:     pick("own", "twice", "strange", "NUL"),
+		Env:     pick("nil", "own", "twice", "strange", "NUL"),
 		Input:   pick("nil", "text", "large", "failing", "file", "pipe", "pipe and set"),
 		Output:  pick("buffers", "nil", "one", "file", "failing", "incomparable", "pipe"),
 		Extra:   pick("none", "file", "nil"),

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"math/rand/v2"
 	osexec "os/exec"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/wardproc/ward/exec"
 	"github.com/wardproc/ward/internal/wardtest"
@@ -50,8 +51,7 @@ func TestCombinedOutputHasBoth(t *testing.T) {
 func TestOutputGoesToTwoWritersOfAnyKind(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	cmd := command(t, "write", "100000", "100000", "0")
-	cmd.Stdout = io.MultiWriter(&stdout, io.Discard)
-	cmd.Stderr = &stderr
+	cmd.Stdout, cmd.Stderr = writers{&stdout}, writers{&stderr} // which cannot be compared
 	check(t, cmd.Run())
 	if stdout.Len() != 100000 || stderr.Len() != 100000 {
 		t.Errorf("%d and %d bytes", stdout.Len(), stderr.Len())
@@ -80,6 +80,31 @@ func TestWriterThatFailsIsTheError(t *testing.T) {
 	cmd.Stdout = writerFunc(func([]byte) (int, error) { return 0, failed })
 	if exit, ok := cmd.Run().(*exec.ExitError); !ok || exit.ExitCode() != 9 {
 		t.Errorf("Run: %v", exit)
+	}
+}
+
+// TestWriterThatFailsEndsTheChild has a child that would write for ever.
+func TestWriterThatFailsEndsTheChild(t *testing.T) {
+	cmd := command(t, "cat")
+	cmd.Stdin = rand.NewChaCha8([32]byte{}) // endless
+	cmd.Stdout = writerFunc(func([]byte) (int, error) { return 0, errors.New("full") })
+	if err := cmd.Run(); err == nil {
+		t.Error("Run: no error")
+	}
+}
+
+// TestReaderThatFailsIsTheError has a reader whose error looks like that of a
+// pipe that the child does not read.
+func TestReaderThatFailsIsTheError(t *testing.T) {
+	cmd := command(t, "cat")
+	r, w := pipe(t)
+	r.Close()
+	_, err := w.Write([]byte("x"))
+	failed := err.(*fs.PathError)
+	failed.Path = "input"
+	cmd.Stdin = iotest.ErrReader(failed)
+	if err := cmd.Run(); err != failed {
+		t.Errorf("Run: %v, want %v", err, failed)
 	}
 }
 

@@ -49,7 +49,7 @@ func (c *Cmd) finish() error {
 
 // finishCopying waits for the streams, no longer than delay or, if that is nil,
 // WaitDelay. When canceled is closed, what is left of a tree is to end.
-func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) (err error) {
+func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) error {
 	if c.copying == nil {
 		return nil
 	}
@@ -70,11 +70,11 @@ func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) (err er
 	case <-expired:
 		return c.giveUp()
 	case <-canceled:
-		if err := c.cancel(); err != nil {
-			c.finishCopying(delay, nil)
-			return err
+		err := c.cancel()
+		if copyErr := c.finishCopying(delay, nil); err == nil {
+			err = copyErr
 		}
-		return c.finishCopying(delay, nil)
+		return err
 	}
 	return c.copying.err
 }
@@ -125,26 +125,20 @@ func (c *Cmd) interrupt() {
 	case <-delay.C:
 	}
 	// A child that is killed has an unsuccessful exit: no error is needed.
-	killErr := c.kill()
-	if killErr != nil && !errors.Is(killErr, os.ErrProcessDone) {
-		w.err = fmt.Errorf("exec: killing Cmd: %w", killErr)
+	if err := c.kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		w.err = fmt.Errorf("exec: killing Cmd: %w", err)
 	}
 	if c.copying == nil {
 		return
 	}
-	var err error
 	select {
 	case <-c.copying.done:
-		if killErr != nil {
-			err = c.copying.err
-		}
 	default:
-		err = c.giveUp() // after the kill, so that the child dies of that and not of SIGPIPE
+		// Now that it is killed, the child does not die of SIGPIPE.
+		if err := c.giveUp(); w.err == nil {
+			w.err = err
+		}
 	}
-	if w.err == nil {
-		w.err = err
-	}
-	c.copying.err = nil
 }
 
 // cancel calls Cancel and returns what a successful exit becomes by that.

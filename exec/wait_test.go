@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -47,8 +48,8 @@ func TestWaitBeforeStartIsAnError(t *testing.T) {
 // with its outputs, which ends with the test at the latest.
 func leftBehind(t *testing.T, set func(*exec.Cmd)) *exec.Cmd {
 	t.Helper()
-	r, _ := pipe(t)
 	cmd := command(t, "leave")
+	r, _ := pipe(t)
 	cmd.Stdin = r
 	set(cmd)
 	check(t, cmd.Start())
@@ -77,9 +78,9 @@ func TestWaitDelayNamesThePipesThatStayOpen(t *testing.T) {
 }
 
 func TestWithoutWaitDelayWaitReadsToTheEnd(t *testing.T) {
+	cmd := command(t, "leave")
 	r, w := pipe(t)
 	var out bytes.Buffer
-	cmd := command(t, "leave")
 	cmd.Stdin, cmd.Stdout = r, &out
 	check(t, cmd.Start())
 	<-cmd.Handle().Done()
@@ -96,11 +97,11 @@ func TestWithoutWaitDelayWaitReadsToTheEnd(t *testing.T) {
 }
 
 // interruptible returns a started command with a context, after its first line.
-func interruptible(t *testing.T, name string, set func(*exec.Cmd)) (*exec.Cmd, context.CancelFunc) {
+func interruptible(t *testing.T, name string, set func(*exec.Cmd)) (cmd *exec.Cmd, stdout io.Reader, cancel context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	cmd := commandContext(t, ctx, name)
+	cmd = commandContext(t, ctx, name)
 	r, _ := pipe(t)
 	cmd.Stdin = r
 	set(cmd)
@@ -114,11 +115,11 @@ func interruptible(t *testing.T, name string, set func(*exec.Cmd)) (*exec.Cmd, c
 	if _, err := stdout.Read(make([]byte, 100)); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, cancel
+	return cmd, stdout, cancel
 }
 
 func TestEndOfContextKillsTheChild(t *testing.T) {
-	cmd, cancel := interruptible(t, "deaf", func(*exec.Cmd) {})
+	cmd, _, cancel := interruptible(t, "deaf", func(*exec.Cmd) {})
 	cancel()
 	err := cmd.Wait()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.Success() {
@@ -157,7 +158,7 @@ func TestCancelDecidesWhatWaitReturns(t *testing.T) {
 		"gone by itself":  {func(*exec.Cmd) error { return os.ErrProcessDone }, nil, ""},
 		"wrapped as gone": {func(*exec.Cmd) error { return &ward.Error{Op: "signal", Err: os.ErrProcessDone} }, nil, ""},
 	} {
-		cmd, cancel := interruptible(t, "polite", func(cmd *exec.Cmd) {
+		cmd, _, cancel := interruptible(t, "polite", func(cmd *exec.Cmd) {
 			cmd.Cancel = func() error {
 				if err := cmd.Process.Signal(os.Interrupt); err != nil {
 					t.Error(err)
@@ -179,7 +180,7 @@ func TestWaitDelayKillsAChildThatIgnoresCancel(t *testing.T) {
 		"idle Cancel":    func() error { return nil },
 		"failing Cancel": func() error { return errors.New("own") },
 	} {
-		cmd, cancel := interruptible(t, "deaf", func(cmd *exec.Cmd) {
+		cmd, _, cancel := interruptible(t, "deaf", func(cmd *exec.Cmd) {
 			cmd.Cancel = cancelFunc
 			cmd.WaitDelay = 10 * time.Millisecond
 		})
@@ -194,7 +195,7 @@ func TestWaitDelayKillsAChildThatIgnoresCancel(t *testing.T) {
 // TestWaitDelayEndsAChildNobodyWaitsFor is about a program that reads all
 // output before it calls Wait.
 func TestWaitDelayEndsAChildNobodyWaitsFor(t *testing.T) {
-	cmd, cancel := interruptible(t, "deaf", func(cmd *exec.Cmd) {
+	cmd, _, cancel := interruptible(t, "deaf", func(cmd *exec.Cmd) {
 		cmd.Cancel = nil
 		cmd.WaitDelay = 10 * time.Millisecond
 	})
@@ -205,12 +206,45 @@ func TestWaitDelayEndsAChildNobodyWaitsFor(t *testing.T) {
 	}
 }
 
+// TestWaitDelayClosesThePipesOfAProgramThatReadsFirst has a grandchild that
+// keeps them open.
+func TestWaitDelayClosesThePipesOfAProgramThatReadsFirst(t *testing.T) {
+	cmd, stdout, cancel := interruptible(t, "parent", func(cmd *exec.Cmd) {
+		cmd.Stderr = new(bytes.Buffer)
+		cmd.WaitDelay = 10 * time.Millisecond
+	})
+	cancel()
+	if _, err := io.ReadAll(stdout); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("ReadAll: %v", err)
+	}
+	if exit, ok := cmd.Wait().(*exec.ExitError); !ok || exit.Success() {
+		t.Errorf("Wait: %v", exit)
+	}
+}
+
+// TestWaitDelayOfAChildThatLeftIsAnError has one that exits with 0 before the
+// context ends, and a grandchild that keeps a pipe open.
+func TestWaitDelayOfAChildThatLeftIsAnError(t *testing.T) {
+	cmd, stdout, cancel := interruptible(t, "leave", func(cmd *exec.Cmd) {
+		cmd.Stderr = new(bytes.Buffer)
+		cmd.WaitDelay = 10 * time.Millisecond
+	})
+	<-cmd.Handle().Done()
+	cancel()
+	if _, err := io.ReadAll(stdout); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("ReadAll: %v", err)
+	}
+	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
+		t.Errorf("Wait: %v", err)
+	}
+}
+
 // TestCancelEndsATree has a grandchild that keeps a pipe open, so that Wait does
 // not return before its end.
 func TestCancelEndsATree(t *testing.T) {
 	for _, name := range []string{"parent", "leave"} {
 		t.Run(name, func(t *testing.T) {
-			cmd, cancel := interruptible(t, name, func(cmd *exec.Cmd) {
+			cmd, _, cancel := interruptible(t, name, func(cmd *exec.Cmd) {
 				cmd.Stderr = new(bytes.Buffer)
 				cmd.Tree = true
 			})
