@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	osexec "os/exec"
 
@@ -94,7 +93,7 @@ func printCase() *benchCase {
 }
 
 func printMain() int {
-	if _, err := io.WriteString(os.Stdout, string(make([]byte, printed))); err != nil {
+	if _, err := os.Stdout.Write(make([]byte, printed)); err != nil {
 		return 1
 	}
 	return 0
