@@ -183,131 +183,159 @@ func newOwn(f fields) (commander, func() string) {
 	}
 }
 
+// A trial is a wish on its way: a command and what there is to see of it.
+type trial struct {
+	wish
+	fields
+	stdout, stderr bytes.Buffer
+	file           *os.File // for output
+	seen           strings.Builder
+}
+
+func (t *trial) note(what string, result any, err error) {
+	fmt.Fprintf(&t.seen, "\n%s: %q, %v", what, result, describe(err))
+}
+
 // run does what a wish says and returns all that there is to see.
 func (w *world) run(seed uint64, newCmd func(fields) (commander, func() string)) string {
-	wish := w.wish(seed)
-	f := fields{args: []string{wish.Arg, wish.Stderr}}
-	var seen strings.Builder
-	note := func(what string, result any, err error) {
-		fmt.Fprintf(&seen, "\n%s: %q, %v", what, result, describe(err))
-	}
-	f.path = map[string]string{
-		"self": w.path, "none": "", "missing name": "no-such-program", "missing path": filepath.Join(w.dir, "none"),
-		"dot": ".", "text": w.text, "folder": w.dir, "NUL": "a\x00b",
-	}[wish.Program]
-	f.dir = map[string]string{"": "", "here": w.dir, "missing": filepath.Join(w.dir, "none"), "text": w.text, "NUL": "a\x00b"}[wish.Dir]
-	calls := wish.Call == "Output" || wish.Call == "CombinedOutput"
-	if calls && wish.Output == "failing" {
-		wish.Input = "nil" // they refuse a Stdout that is set, and a pipe would stay
-	}
-	const name = "WARD_TEST_VALUE="
-	f.env = map[string][]string{
-		"own":     w.env,
-		"twice":   append(w.env, name+"first", name+"second"),
-		"strange": append(w.env, "", "=", "nonsense", "=C:=x"),
-		"NUL":     append(w.env, name+"a\x00b"),
-	}[wish.Env]
-	f.stdin = map[string]io.Reader{
-		"text": strings.NewReader("text"), "large": strings.NewReader(strings.Repeat("x", 200_000)),
-		"failing": iotest.ErrReader(errors.New("no input")), "file": w.file, "pipe and set": strings.NewReader(""),
-	}[wish.Input]
-	w.file.Seek(0, io.SeekStart)
-
-	var stdout, stderr bytes.Buffer
-	file, err := os.CreateTemp(w.dir, "output")
-	if err != nil {
+	t := &trial{wish: w.wish(seed)}
+	var err error
+	if t.file, err = os.CreateTemp(w.dir, "output"); err != nil {
 		panic(err)
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	switch wish.Output {
-	case "buffers":
-		f.stdout, f.stderr = &stdout, &stderr
-	case "one":
-		f.stdout, f.stderr = &stdout, &stdout
-	case "file":
-		f.stdout, f.stderr = file, file
-	case "failing":
-		f.stdout = writerFunc(func([]byte) (int, error) { return 0, errors.New("no output") })
-	case "incomparable":
-		f.stdout, f.stderr = writers{&stdout}, writers{&stderr}
-	}
-	if calls && wish.Output != "failing" {
-		f.stdout = nil
-		if wish.Call == "CombinedOutput" {
-			f.stderr = nil
-		}
-	}
-	f.extraFiles = map[string][]*os.File{"file": {w.file}, "nil": {nil, w.file}}[wish.Extra]
+	defer os.Remove(t.file.Name())
+	defer t.file.Close()
+	t.fields = w.fields(t.wish)
+	t.setOutput()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	switch wish.Context {
+	switch t.Context {
 	case "live":
-		f.ctx = ctx
+		t.ctx = ctx
 	case "ended":
-		f.ctx = ctx
+		t.ctx = ctx
 		cancel()
 	case "cancel without":
-		f.cancel = func() error { return nil }
+		t.cancel = func() error { return nil }
 	}
+	cmd, state := newCmd(t.fields)
+	t.note("string", cmd.String(), nil)
+	t.note("environ", cmd.Environ(), nil)
+	t.call(cmd)
+	t.note("stdout", t.stdout.Len(), nil)
+	t.note("stderr", t.stderr.Len(), nil)
+	b, err := os.ReadFile(t.file.Name())
+	t.note("file", len(b), err)
+	t.note("state", state(), nil)
+	return t.seen.String()
+}
 
-	cmd, state := newCmd(f)
-	note("string", cmd.String(), nil)
-	note("environ", cmd.Environ(), nil)
-	var in io.WriteCloser
-	if strings.HasPrefix(wish.Input, "pipe") {
-		if in, err = cmd.StdinPipe(); err != nil {
-			note("stdin pipe", nil, err)
-		} else {
-			go func() { // which only ends with the reader, if that does not read
+func (w *world) fields(wish wish) fields {
+	const name = "WARD_TEST_VALUE="
+	missing := filepath.Join(w.dir, "none")
+	w.file.Seek(0, io.SeekStart)
+	return fields{
+		path: map[string]string{
+			"self": w.path, "none": "", "missing name": "no-such-program", "missing path": missing,
+			"dot": ".", "text": w.text, "folder": w.dir, "NUL": "a\x00b",
+		}[wish.Program],
+		args: []string{wish.Arg, wish.Stderr},
+		dir: map[string]string{
+			"": "", "here": w.dir, "missing": missing, "text": w.text, "NUL": "a\x00b",
+		}[wish.Dir],
+		env: map[string][]string{
+			"own":     w.env,
+			"twice":   append(w.env, name+"first", name+"second"),
+			"strange": append(w.env, "", "=", "nonsense", "=C:=x"),
+			"NUL":     append(w.env, name+"a\x00b"),
+		}[wish.Env],
+		stdin: map[string]io.Reader{
+			"text":         strings.NewReader("text"),
+			"large":        strings.NewReader(strings.Repeat("x", 200_000)),
+			"failing":      iotest.ErrReader(errors.New("no input")),
+			"file":         w.file,
+			"pipe and set": strings.NewReader(""),
+		}[wish.Input],
+		extraFiles: map[string][]*os.File{"file": {w.file}, "nil": {nil, w.file}}[wish.Extra],
+	}
+}
+
+func (t *trial) setOutput() {
+	switch t.Output {
+	case "buffers":
+		t.fields.stdout, t.fields.stderr = &t.stdout, &t.stderr
+	case "one":
+		t.fields.stdout, t.fields.stderr = &t.stdout, &t.stdout
+	case "file":
+		t.fields.stdout, t.fields.stderr = t.file, t.file
+	case "failing":
+		t.fields.stdout = writerFunc(func([]byte) (int, error) { return 0, errors.New("no output") })
+	case "incomparable":
+		t.fields.stdout, t.fields.stderr = writers{&t.stdout}, writers{&t.stderr}
+	}
+	switch {
+	case t.collects() && t.Output == "failing":
+		t.Input = "nil" // they refuse a Stdout that is set, and a pipe would stay
+	case t.collects():
+		t.fields.stdout = nil
+	}
+	if t.Call == "CombinedOutput" && t.Output != "failing" {
+		t.fields.stderr = nil
+	}
+}
+
+// collects reports whether the call returns the output.
+func (w wish) collects() bool { return w.Call == "Output" || w.Call == "CombinedOutput" }
+
+func (t *trial) call(cmd commander) {
+	if strings.HasPrefix(t.Input, "pipe") {
+		in, err := cmd.StdinPipe()
+		t.note("stdin pipe", nil, err)
+		if err == nil {
+			go func() { // whose write fails if the child does not read
 				io.WriteString(in, strings.Repeat("x", 100_000))
 				in.Close()
 			}()
 		}
 	}
 	var out io.ReadCloser
-	if wish.Output == "pipe" && !calls {
+	if t.Output == "pipe" && !t.collects() {
+		var err error
 		out, err = cmd.StdoutPipe()
-		note("stdout pipe", nil, err)
+		t.note("stdout pipe", nil, err)
 	}
-	switch wish.Call {
-	case "Output":
+	switch {
+	case t.Call == "Output":
 		b, err := cmd.Output()
-		note("output", b, err)
-	case "CombinedOutput":
+		t.note("output", b, err)
+	case t.Call == "CombinedOutput":
 		b, err := cmd.CombinedOutput()
-		note("combined", len(b), err)
-	case "Run":
-		if out == nil {
-			note("run", nil, cmd.Run())
-			break
-		}
-		fallthrough
+		t.note("combined", len(b), err)
+	case t.Call == "Run" && out == nil:
+		t.note("run", nil, cmd.Run())
 	default:
-		if wish.Call == "Wait first" {
-			note("wait first", nil, cmd.Wait())
-		}
-		err := cmd.Start()
-		note("start", nil, err)
-		if wish.Call == "twice" {
-			note("again", nil, cmd.Start())
-		}
-		if err == nil {
-			if out != nil {
-				b, err := io.ReadAll(out)
-				note("piped", b, err)
-			}
-			_, err := cmd.StdinPipe()
-			note("late stdin pipe", nil, err)
-		}
-		note("wait", nil, cmd.Wait())
+		t.startAndWait(cmd, out)
 	}
-	note("stdout", stdout.Len(), nil)
-	note("stderr", stderr.Len(), nil)
-	b, err := os.ReadFile(file.Name())
-	note("file", len(b), err)
-	note("state", state(), nil)
-	return seen.String()
+}
+
+func (t *trial) startAndWait(cmd commander, out io.Reader) {
+	if t.Call == "Wait first" {
+		t.note("wait first", nil, cmd.Wait())
+	}
+	err := cmd.Start()
+	t.note("start", nil, err)
+	if t.Call == "twice" {
+		t.note("again", nil, cmd.Start())
+	}
+	if err == nil {
+		_, err := cmd.StdinPipe()
+		t.note("late stdin pipe", nil, err)
+		if out != nil {
+			b, err := io.ReadAll(out)
+			t.note("piped", b, err)
+		}
+	}
+	t.note("wait", nil, cmd.Wait())
 }
 
 // describe returns type and text of an error, and what both kinds of ExitError
