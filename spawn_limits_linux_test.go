@@ -27,13 +27,18 @@ func init() {
 	wardtest.Register("refused", refused)
 	wardtest.Register("orphaning", func([]string) { startAndWaitToBeKilled() })
 	wardtest.Register("death signal", func([]string) {
-		var signal int32
-		unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0)
 		time.Sleep(100 * time.Millisecond)
-		fmt.Println(signal)
+		fmt.Println(deathSignal)
 		time.Sleep(time.Minute)
 	})
 }
+
+// deathSignal is this program's own: prctl(2), PR_GET_PDEATHSIG. Its main thread
+// has it, and that is where the runtime initialises packages.
+var deathSignal = func() (signal int32) {
+	syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0)
+	return signal
+}()
 
 const lowLimit = 500
 
