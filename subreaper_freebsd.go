@@ -2,27 +2,23 @@
 
 package ward
 
-import (
-	"os"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
+func setSubreaper(on bool) error { return reaping.set(on) }
 
-func setSubreaper(on bool) error {
-	const (
-		byPID       = 0 // P_PID of <sys/wait.h>
-		self        = 0
-		reapAcquire = 2 // PROC_REAP_ACQUIRE of <sys/procctl.h>
-		reapRelease = 3
-	)
-	command := uintptr(reapRelease)
-	if on {
-		command = reapAcquire
+// set has the program take the role, or give it up, by a call of its own. While
+// there is a subtree the role goes over, and is not given back.
+func (r *reaperRole) set(on bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.on && on == r.acquired:
+		r.acquired = !on
+		return nil
+	case on:
+		return procctl("ACQUIRE", reapAcquire, nil)
+	case r.on: // for the package only
+		return unix.EINVAL
 	}
-	// The id is 64 bits wide: 32-bit systems would take two arguments for it.
-	_, _, errno := unix.Syscall6(unix.SYS_PROCCTL, byPID, self, command, 0, 0, 0)
-	if errno != 0 {
-		return os.NewSyscallError("procctl", errno)
-	}
-	return nil
+	return procctl("RELEASE", reapRelease, nil)
 }
