@@ -32,7 +32,11 @@ func TestVariants(t *testing.T) {
 		}
 	}
 	needBackend(t)
-	for _, v := range slices.Concat(forced(), private(), refused()) {
+	variants := slices.Concat(forced(), private())
+	if !testing.Short() { // the filters are many, and the same on every kernel
+		variants = append(variants, refused()...)
+	}
+	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
 			if v.lacks != "" {
 				t.Skip(v.lacks)
