@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // An ExitError is the error of a child that ended unsuccessfully. It is not the
@@ -72,6 +73,24 @@ func (w *prefixSuffixSaver) Write(p []byte) (int, error) {
 		w.trim()
 	}
 	return n, nil
+}
+
+// ReadFrom spares io.Copy a buffer of 32 KiB for what is most often nothing.
+func (w *prefixSuffixSaver) ReadFrom(r io.Reader) (n int64, err error) {
+	buffer := make([]byte, 512)
+	for {
+		m, err := r.Read(buffer)
+		n += int64(m)
+		w.Write(buffer[:m])
+		switch {
+		case err == io.EOF:
+			return n, nil
+		case err != nil:
+			return n, err
+		case m == len(buffer) && m < w.N:
+			buffer = make([]byte, 2*m)
+		}
+	}
 }
 
 // trim drops what does not count.

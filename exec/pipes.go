@@ -22,7 +22,7 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
 	if c.Process != nil {
 		return nil, errors.New("exec: StdinPipe after process started")
 	}
-	child, parent, err := c.pipe(toChild)
+	child, parent, err := c.pipe(toChild, osPipe)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (c *Cmd) outputPipe(field string, output *io.Writer) (io.ReadCloser, error)
 	if c.Process != nil {
 		return nil, errors.New("exec: " + field + "Pipe after process started")
 	}
-	child, parent, err := c.pipe(fromChild)
+	child, parent, err := c.pipe(fromChild, osPipe)
 	if err != nil {
 		return nil, err
 	}
@@ -64,19 +64,28 @@ const (
 	fromChild direction = true
 )
 
+// An opener opens a pipe.
+type opener func(direction) (child, parent *os.File, err error)
+
 // pipe returns the child's end of a new pipe, which Start closes, and ours,
 // which Wait closes.
-func (c *Cmd) pipe(d direction) (child, parent *os.File, err error) {
-	child, parent, err = os.Pipe()
+func (c *Cmd) pipe(d direction, open opener) (child, parent *os.File, err error) {
+	child, parent, err = open(d)
 	if err != nil {
 		return nil, nil, err
-	}
-	if d == fromChild {
-		child, parent = parent, child
 	}
 	c.childFiles = append(c.childFiles, child)
 	c.parentFiles = append(c.parentFiles, parent)
 	return child, parent, nil
+}
+
+// osPipe opens a pipe for the caller, who may give our end to another child.
+func osPipe(d direction) (child, parent *os.File, err error) {
+	r, w, err := os.Pipe()
+	if d == toChild {
+		return r, w, err
+	}
+	return w, r, err
 }
 
 func (c *Cmd) childStdin() (*os.File, error) {
@@ -86,7 +95,7 @@ func (c *Cmd) childStdin() (*os.File, error) {
 	if f, ok := c.Stdin.(*os.File); ok {
 		return f, nil
 	}
-	child, parent, err := c.pipe(toChild)
+	child, parent, err := c.pipe(toChild, streamPipe)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +147,7 @@ func (c *Cmd) childOutput(name string, output io.Writer) (*os.File, error) {
 	if f, ok := output.(*os.File); ok {
 		return f, nil
 	}
-	child, parent, err := c.pipe(fromChild)
+	child, parent, err := c.pipe(fromChild, streamPipe)
 	if err != nil {
 		return nil, err
 	}
