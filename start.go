@@ -38,8 +38,16 @@ type Attr struct {
 
 	// KillOnParentExit asks for a child that dies when the program ends in
 	// any way. Windows has it, by a job object; with Tree it takes the child's
-	// descendants along. FreeBSD has it, with the limits of Private, and leaves
-	// descendants alone. Elsewhere Start returns errors.ErrUnsupported.
+	// descendants along, elsewhere it leaves them alone. FreeBSD has it, with
+	// the limits of Private.
+	//
+	// Linux has it, as a Sys.Pdeathsig of SIGKILL: with another Pdeathsig, Start
+	// returns errors.ErrUnsupported. The child dies, too, when the program
+	// executes another one and, where Private needs a keeper, with that. The
+	// kernel drops it if the child changes its ids or executes a program that is
+	// set-user-ID, set-group-ID or has capabilities, and cannot kill what the
+	// program has no more right to: PR_SET_PDEATHSIG in prctl(2).
+	// Elsewhere Start returns errors.ErrUnsupported.
 	KillOnParentExit bool
 
 	// Tree asks for a child whose descendants KillTree reaches. Windows has it,
