@@ -61,7 +61,21 @@ type Attr struct {
 	// the package reaps them, or the program if it was a reaper before, and
 	// wait4(-1) sees them; and to ignore SIGCHLD reaps nobody. KillTree fails with
 	// EPERM where it may not signal a descendant. PID 1 cannot have it.
-	// Elsewhere Start returns errors.ErrUnsupported.
+	//
+	// Linux and the other Unix systems have it by a process group that the child
+	// leads: with Sys.Pgid, Start returns errors.ErrUnsupported. Descendants can
+	// leave a group, and KillTree does not find them then: daemons do so, by
+	// setsid(2), and the jobs of an interactive shell, by setpgid(2). Nobody can
+	// leave a cgroup: whoever may make one has Sys.UseCgroupFD, and cgroup.kill in
+	// cgroups(7). KillTree passes over members that it may not signal, and fails
+	// with EPERM if there are no others. On a terminal the group is in the
+	// background, unless Sys.Foreground is set: it does not get ^C, and stops when
+	// it reads.
+	//
+	// After the child's exit such a KillTree needs the pidfd backend and Linux 6.9:
+	// PIDFD_SIGNAL_PROCESS_GROUP in pidfd_send_signal(2). Elsewhere the group's
+	// number may be a stranger's by then: KillTree returns errors.ErrUnsupported
+	// if anybody has it. Who outlives the child is let go of as on Windows.
 	Tree bool
 }
 

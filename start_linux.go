@@ -21,6 +21,9 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	if err == nil && attr.KillOnParentExit {
 		attr, err = attr.withSys(dieWithProgram)
 	}
+	if err == nil && attr.Tree {
+		attr, err = attr.withSys(leadGroup)
+	}
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -42,19 +45,8 @@ func dieWithProgram(sys *syscall.SysProcAttr) error {
 	return nil
 }
 
-// withSys returns a with a Sys of its own, which change has changed.
-func (a *Attr) withSys(change func(*syscall.SysProcAttr) error) (*Attr, error) {
-	var sys syscall.SysProcAttr
-	if a.Sys != nil {
-		sys = *a.Sys
-	}
-	own := *a
-	own.Sys = &sys
-	return &own, change(&sys)
-}
-
 // offers is what Attr may ask for; for Private see privateWorks.
-func offers() offer { return offer{private: true, killOnParentExit: true} }
+func offers() offer { return offer{private: true, killOnParentExit: true, tree: true} }
 
 func usePidfd(set settings) bool {
 	switch set.backend {
@@ -114,6 +106,7 @@ func capabilities() Caps {
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
 		feature("keeper for Attr.Private (where spawn programs are)", works),
+		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", groupSignals.Err()),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}
 	return caps

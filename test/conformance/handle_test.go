@@ -165,7 +165,7 @@ func TestStartGivesWhatIsAskedForOrNamesIt(t *testing.T) {
 	always := map[string]string{ // where it is documented
 		"Private":          "windows/waitobj freebsd/procdesc",
 		"KillOnParentExit": "windows/waitobj freebsd/procdesc linux/pidfd linux/fallback",
-		"Tree":             "windows/waitobj freebsd/procdesc",
+		"Tree":             "windows/waitobj freebsd/procdesc linux/pidfd linux/fallback",
 	}
 	here := runtime.GOOS + "/" + ward.Capabilities().Backend
 	for name, attr := range map[string]*ward.Attr{

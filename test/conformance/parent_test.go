@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 // TestChildDiesWithTheProgram has programs that end, by a kill or by themselves,
@@ -20,14 +21,13 @@ func TestChildDiesWithTheProgram(t *testing.T) {
 		"family tree kill": runtime.GOOS == "windows", // where the job has it, too
 	} {
 		t.Run(strings.ReplaceAll(words, " ", "+"), func(t *testing.T) {
-			needBackend(t)
-			needAttr(t, attributes(words))
+			childtest.NeedAttr(t, childtest.Attributes(words))
 			fates := []string{"stay", "exit"}
 			if strings.Contains(words, "family") {
 				fates = fates[:1] // at once the child might die before it has one
 			}
 			for _, fate := range fates {
-				program := startFamily(t, new(ward.Attr), words, fate)
+				program, f := childtest.StartFamily(t, new(ward.Attr), words, fate)
 				if fate == "stay" {
 					if err := program.Kill(); err != nil {
 						t.Fatal(err)
@@ -37,9 +37,9 @@ func TestChildDiesWithTheProgram(t *testing.T) {
 					t.Errorf("%s: Wait() = %v", fate, state)
 				}
 				if dies {
-					program.mustEnd(t)
+					f.MustEnd(t)
 				} else {
-					program.mustLive(t)
+					f.MustLive(t)
 				}
 			}
 		})

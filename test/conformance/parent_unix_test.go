@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 )
 
 func init() {
-	fates["execute"] = func() {
+	childtest.Fates["execute"] = func() {
 		path, argv, env := wardtest.Command("without files")
 		complain("%v", syscall.Exec(path, argv, env))
 	}
@@ -25,14 +26,17 @@ func init() {
 }
 
 func TestChildDiesWhenTheProgramExecutesAnotherOne(t *testing.T) {
-	needBackend(t)
-	needAttr(t, attributes("kill"))
+	childtest.NeedAttr(t, childtest.Attributes("kill"))
 	for words, dies := range map[string]bool{"": false, "kill": true} {
-		program := startFamily(t, new(ward.Attr), words, "execute")
+		program, f := childtest.StartFamily(t, new(ward.Attr), words, "execute")
+		t.Cleanup(func() {
+			program.Kill()
+			<-program.Done()
+		})
 		if dies {
-			program.mustEnd(t)
+			f.MustEnd(t)
 		} else {
-			program.mustLive(t)
+			f.MustLive(t)
 		}
 		if _, err := program.TryWait(); err != ward.ErrRunning {
 			t.Errorf("the program itself: %v", err)

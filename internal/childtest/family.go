@@ -1,4 +1,4 @@
-package conformance_test
+package childtest
 
 import (
 	"errors"
@@ -25,34 +25,34 @@ func beFamily(words, fate string) {
 	if strings.Contains(words, "family") {
 		helper, args = "family", []string{"", "stay"}
 	}
-	attr := attributes(words)
+	attr := Attributes(words)
 	attr.Files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
-	if _, err := tryStart(attr, helper, args...); err != nil {
-		complain("%v", err)
+	if _, err := TryStart(attr, helper, args...); err != nil {
+		Complain("%v", err)
 	}
 	fmt.Println("ready")
-	fates[fate]()
+	Fates[fate]()
 }
 
-// fates are what may become of a family's parent once it has said "ready".
-var fates = map[string]func(){
+// Fates are what may become of a family's first member once it has said "ready".
+var Fates = map[string]func(){
 	"exit": func() { os.Exit(6) },
 	"stay": func() { io.Copy(io.Discard, os.Stdin) },
 }
 
-// attributes reads the words "tree" and "kill".
-func attributes(words string) *ward.Attr {
+// Attributes reads the words "tree" and "kill".
+func Attributes(words string) *ward.Attr {
 	return &ward.Attr{
 		Tree:             strings.Contains(words, "tree"),
 		KillOnParentExit: strings.Contains(words, "kill"),
 	}
 }
 
-// needAttr skips a test where Start refuses what attr asks for. Where it must
-// not, TestStartGivesWhatIsAskedForOrNamesIt fails.
-func needAttr(t *testing.T, attr *ward.Attr) {
+// NeedAttr skips a test where Start refuses what attr asks for.
+func NeedAttr(t *testing.T, attr *ward.Attr) {
 	t.Helper()
-	h, err := tryStart(attr, "exit", "0")
+	NeedBackend(t)
+	h, err := TryStart(attr, "exit", "0")
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}
@@ -62,40 +62,41 @@ func needAttr(t *testing.T, attr *ward.Attr) {
 	<-h.Done()
 }
 
-// family is a child with the helper family and its descendants.
-type family struct {
-	ward.Handle
-	release func()        // has them end
+// Family are a child with the helper family and its descendants.
+type Family struct {
+	Release func()        // has them end, but for those with a fate of their own
 	ended   chan struct{} // closed when the last one has ended
 }
 
-// startFamily starts one, with attr for the child and words and fate for beFamily.
-func startFamily(t *testing.T, attr *ward.Attr, words, fate string) family {
+// StartFamily starts one: the child with attr, its descendants with words, which
+// Attributes reads and in which "family" stands for another generation. The child
+// meets its fate, one of Fates, when they are there.
+func StartFamily(t *testing.T, attr *ward.Attr, words, fate string) (ward.Handle, Family) {
 	t.Helper()
-	in, hold := pipe(t)
-	out, w := pipe(t)
-	attr.Files = []*os.File{in, w, os.Stderr}
-	h := start(t, attr, "family", words, fate)
+	in, hold := Pipe(t)
+	out, w := Pipe(t)
+	own := *attr
+	own.Files = []*os.File{in, w, os.Stderr}
+	h := Start(t, &own, "family", words, fate)
 	in.Close()
 	w.Close()
 	for range 1 + strings.Count(words, "family") {
-		readLine(t, out)
+		ReadLine(t, out)
 	}
-	f := family{h, func() { hold.Close() }, make(chan struct{})}
+	f := Family{func() { hold.Close() }, make(chan struct{})}
 	go func() {
 		defer close(f.ended)
 		io.Copy(io.Discard, out)
 	}()
 	t.Cleanup(func() {
-		f.release()
-		h.Kill()
-		<-h.Done()
-		f.mustEnd(t)
+		f.Release()
+		f.MustEnd(t)
 	})
-	return f
+	return h, f
 }
 
-func (f family) mustEnd(t *testing.T) {
+// MustEnd fails the test if not all of them end.
+func (f Family) MustEnd(t *testing.T) {
 	t.Helper()
 	select {
 	case <-f.ended:
@@ -104,7 +105,8 @@ func (f family) mustEnd(t *testing.T) {
 	}
 }
 
-func (f family) mustLive(t *testing.T) {
+// MustLive fails the test if all of them have ended.
+func (f Family) MustLive(t *testing.T) {
 	t.Helper()
 	select {
 	case <-f.ended:
