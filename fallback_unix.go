@@ -55,6 +55,9 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	b := &numbered{lifeline: r, release: release}
 	p := newProcess(pid, b)
+	if attr.Tree {
+		p.tree = &group{leader: p}
+	}
 	b.process = p
 	table.add(p)
 	table.needSweeper()

@@ -44,9 +44,9 @@ type Handle interface {
 	Kill() error
 
 	// KillTree kills everything that Attr.Tree put together with the process,
-	// also what is left of it after the process's own exit. When nothing is, it
-	// returns [os.ErrProcessDone]. Without Attr.Tree it is
-	// errors.ErrUnsupported.
+	// also what is left of it after the process's own exit, where Attr.Tree says
+	// so. When nothing is, it returns [os.ErrProcessDone]. Without Attr.Tree it
+	// is errors.ErrUnsupported.
 	KillTree() error
 
 	// WithHandle calls f with the system's own handle of the process, valid
@@ -161,7 +161,9 @@ func (p *process) signal(sig os.Signal) error {
 func (p *process) Kill() error { return p.Signal(os.Kill) }
 
 func (p *process) KillTree() error {
-	if err := p.killTree(); err != nil {
+	err := p.killTree()
+	p.reap() // the tree may have noticed the exit first
+	if err != nil {
 		return p.fail("kill tree", err)
 	}
 	return nil

@@ -86,6 +86,9 @@ func startNoted(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	b := &noted{pause: firstCheck}
 	p := newProcess(pid, b)
+	if attr.Tree {
+		p.tree = &group{leader: p}
+	}
 	b.process = p
 	table.add(p)
 	b.arm(pid)

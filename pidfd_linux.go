@@ -23,7 +23,8 @@ type pidfd struct {
 	fd      int
 	watchID mux.ID
 	process *process
-	release func() // gives back what launch holds
+	release func()      // gives back what launch holds
+	group   *pidfdGroup // which has a share in fd, for Attr.Tree
 
 	autoreaped bool      // a private child that the kernel reaps
 	keeper     *keeper   // the parent of a private child, if it has one
@@ -52,6 +53,9 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 		table.remove(p)
 		p.backend, p.err = nil, err // for a Ready that waits for the lock
 		return nil, &Error{Op: "start", Err: err}
+	}
+	if attr.Tree {
+		b.leadTree()
 	}
 	return p, nil
 }
@@ -218,7 +222,11 @@ func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
 func (b *pidfd) close() {
 	b.suspend()
 	exits.Remove(b.watchID)
-	unix.Close(b.fd)
+	if b.group != nil {
+		b.group.close()
+	} else {
+		unix.Close(b.fd)
+	}
 	b.release()
 	if b.keeper != nil {
 		keepers.release(b.keeper)
@@ -320,14 +328,16 @@ func poll(fd int, events int16, milliseconds int) int16 {
 	}
 }
 
+// noDescriptor is one that is not open: descriptors do not get so high.
+const noDescriptor = 1<<31 - 1
+
 // probePidfd asks the two calls that the backend lives on about a descriptor
 // that is not open. A kernel that has them answers EBADF.
 func probePidfd() error {
-	const closed = 1<<31 - 1
-	if err := waitPidfd(closed, nil, unix.WEXITED|unix.WNOHANG, nil); err != unix.EBADF {
+	if err := waitPidfd(noDescriptor, nil, unix.WEXITED|unix.WNOHANG, nil); err != unix.EBADF {
 		return os.NewSyscallError("waitid(P_PIDFD)", err)
 	}
-	if err := unix.PidfdSendSignal(closed, 0, nil, 0); err != unix.EBADF {
+	if err := unix.PidfdSendSignal(noDescriptor, 0, nil, 0); err != unix.EBADF {
 		return os.NewSyscallError("pidfd_send_signal", err)
 	}
 	return nil

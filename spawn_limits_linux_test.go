@@ -2,6 +2,7 @@ package ward_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,7 +26,7 @@ func init() {
 	wardtest.Register("lower limit", func([]string) { lowerLimit() })
 	wardtest.Register("original limit", func([]string) { compareLimits() })
 	wardtest.Register("refused", refused)
-	wardtest.Register("orphaning", func([]string) { startAndWaitToBeKilled() })
+	wardtest.Register("orphaning", func(args []string) { startAndWaitToBeKilled(args[0]) })
 	wardtest.Register("death signal", func([]string) {
 		time.Sleep(100 * time.Millisecond)
 		fmt.Println(deathSignal)
@@ -193,12 +194,21 @@ func startWithHighFile(path string) {
 }
 
 func TestDeathSignalIsForTheProgramAndNotForAThread(t *testing.T) {
+	for _, words := range []string{"Pdeathsig", "KillOnParentExit", "Private KillOnParentExit"} {
+		t.Run(words, func(t *testing.T) { orphan(t, words) })
+	}
+}
+
+func orphan(t *testing.T, words string) {
+	if strings.Contains(words, "Private") {
+		needFast(t)
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphaning")
+	h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphaning", words)
 	w.Close()
 	line := make([]byte, 16)
 	n, err := r.Read(line) // from the grandchild, long after its starter's thread
@@ -214,18 +224,39 @@ func TestDeathSignalIsForTheProgramAndNotForAThread(t *testing.T) {
 }
 
 // startAndWaitToBeKilled starts a child from a thread that ends at once.
-func startAndWaitToBeKilled() {
+func startAndWaitToBeKilled(words string) {
 	onMortalThread(func() {
-		_, err := tryStart(&ward.Attr{
-			Files: []*os.File{nil, os.Stdout, os.Stderr},
-			Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
-		}, "death signal")
+		attr := &ward.Attr{
+			Files:            []*os.File{nil, os.Stdout, os.Stderr},
+			Private:          strings.Contains(words, "Private"),
+			KillOnParentExit: strings.Contains(words, "KillOnParentExit"),
+		}
+		if words == "Pdeathsig" {
+			attr.Sys = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		}
+		_, err := tryStart(attr, "death signal")
 		if err != nil {
 			complain("%v", err)
 		}
 	})
 	os.Stdout.Close()
 	time.Sleep(time.Minute)
+}
+
+func TestKillOnParentExitRefusesAnotherDeathSignal(t *testing.T) {
+	for sig, want := range map[syscall.Signal]error{0: nil, syscall.SIGKILL: nil, syscall.SIGTERM: errors.ErrUnsupported} {
+		sys := &syscall.SysProcAttr{Pdeathsig: sig}
+		h, err := tryStart(&ward.Attr{KillOnParentExit: true, Sys: sys}, "exit", "0")
+		if err == nil {
+			wait(t, h)
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("Start with Pdeathsig %v: %v", sig, err)
+		}
+		if sys.Pdeathsig != sig {
+			t.Errorf("Start has changed Pdeathsig %v to %v", sig, sys.Pdeathsig)
+		}
+	}
 }
 
 // onMortalThread runs f on a thread that ends with it. The main thread does not.

@@ -53,8 +53,16 @@ type Attr struct {
 
 	// KillOnParentExit asks for a child that dies when the program ends in
 	// any way. Windows has it, by a job object; with Tree it takes the child's
-	// descendants along. FreeBSD has it, with the limits of Private, and leaves
-	// descendants alone. Elsewhere Start returns errors.ErrUnsupported.
+	// descendants along, elsewhere it leaves them alone. FreeBSD has it, with
+	// the limits of Private.
+	//
+	// Linux has it, as a Sys.Pdeathsig of SIGKILL: with another Pdeathsig, Start
+	// returns errors.ErrUnsupported. The child dies, too, when the program
+	// executes another one and, where Private needs a keeper, with that. The
+	// kernel drops it if the child changes its ids or executes a program that is
+	// set-user-ID, set-group-ID or has capabilities, and cannot kill what the
+	// program has no more right to: PR_SET_PDEATHSIG in prctl(2).
+	// Elsewhere Start returns errors.ErrUnsupported.
 	KillOnParentExit bool
 
 	// Tree asks for a child whose descendants KillTree reaches. Windows has it,
@@ -68,7 +76,21 @@ type Attr struct {
 	// the package reaps them, or the program if it was a reaper before, and
 	// wait4(-1) sees them; and to ignore SIGCHLD reaps nobody. KillTree fails with
 	// EPERM where it may not signal a descendant. PID 1 cannot have it.
-	// Elsewhere Start returns errors.ErrUnsupported.
+	//
+	// Linux and the other Unix systems have it by a process group that the child
+	// leads: with Sys.Pgid, Start returns errors.ErrUnsupported. Descendants can
+	// leave a group, and KillTree does not find them then: daemons do so, by
+	// setsid(2), and the jobs of an interactive shell, by setpgid(2). Nobody can
+	// leave a cgroup: whoever may make one has Sys.UseCgroupFD, and cgroup.kill in
+	// cgroups(7). KillTree passes over members that it may not signal, and fails
+	// with EPERM if there are no others. On a terminal the group is in the
+	// background, unless Sys.Foreground is set: it does not get ^C, and stops when
+	// it reads.
+	//
+	// After the child's exit such a KillTree needs the pidfd backend and Linux 6.9:
+	// PIDFD_SIGNAL_PROCESS_GROUP in pidfd_send_signal(2). Elsewhere the group's
+	// number may be a stranger's by then: KillTree returns errors.ErrUnsupported
+	// if anybody has it. Who outlives the child is let go of as on Windows.
 	Tree bool
 }
 

@@ -2,6 +2,7 @@ package ward
 
 import (
 	"runtime"
+	"syscall"
 
 	"github.com/wardproc/ward/internal/probe"
 	"github.com/wardproc/ward/internal/spawn"
@@ -17,6 +18,12 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	if err == nil && attr.Private {
 		err = privateWorks(set)
 	}
+	if err == nil && attr.KillOnParentExit {
+		attr, err = attr.withSys(dieWithProgram)
+	}
+	if err == nil && attr.Tree {
+		attr, err = attr.withSys(leadGroup)
+	}
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -26,8 +33,20 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	return startFallback(name, argv, attr)
 }
 
+// dieWithProgram has the kernel kill the child, as far as it can do so without
+// privileges. CLONE_PIDFD_AUTOKILL (Linux 7.1) would kill one that has changed its
+// ids, too, but without CAP_SYS_ADMIN keep every child from it (no_new_privs); it
+// is for private children only; and a pidfd passed on keeps the child alive.
+func dieWithProgram(sys *syscall.SysProcAttr) error {
+	if sys.Pdeathsig != 0 && sys.Pdeathsig != syscall.SIGKILL {
+		return unsupported("Attr.KillOnParentExit with another Sys.Pdeathsig than SIGKILL")
+	}
+	sys.Pdeathsig = syscall.SIGKILL
+	return nil
+}
+
 // offers is what Attr may ask for; for Private see privateWorks.
-func offers() offer { return offer{private: true} }
+func offers() offer { return offer{private: true, killOnParentExit: true, tree: true} }
 
 func usePidfd(set settings) bool {
 	switch set.backend {
@@ -87,6 +106,7 @@ func capabilities() Caps {
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
 		feature("keeper for Attr.Private (where spawn programs are)", works),
+		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", groupSignals.Err()),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}
 	return caps

@@ -7,6 +7,9 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 	if err == nil {
 		err = set.oneOf("fallback")
 	}
+	if err == nil && attr.Tree {
+		attr, err = attr.withSys(leadGroup)
+	}
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -14,7 +17,7 @@ func start(name string, argv []string, attr *Attr) (*process, error) {
 }
 
 // offers is what Attr may ask for.
-func offers() offer { return offer{} }
+func offers() offer { return offer{tree: true} }
 
 func capabilities() Caps {
 	return Caps{Backend: "fallback", Spawn: "std", Tier: TierDetectable}

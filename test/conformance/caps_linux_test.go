@@ -33,6 +33,13 @@ func natural() ward.Caps {
 	return caps
 }
 
+func TestGroupSignalsAreFound(t *testing.T) {
+	f, ok := find(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
+	if want := ok && !wardtest.KernelBefore(6, 9); f.OK != want {
+		t.Errorf("%s: %v, reason %q; want %v", f.Name, f.OK, f.Reason, want)
+	}
+}
+
 func TestFeaturesThatAFilterRefusesAreNamed(t *testing.T) {
 	refused, err := wardtest.Refused()
 	if err != nil {

@@ -1,0 +1,84 @@
+package ward_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+// pidfds counts the open pidfds.
+func pidfds(t *testing.T) (n int) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if target, _ := os.Readlink(link); strings.Contains(target, "pidfd") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
+	if wardtest.KernelBefore(6, 9) || ward.Capabilities().Backend != "pidfd" {
+		t.Skip("without PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9) there is nothing to hold")
+	}
+	for how, letGo := range map[string]func(ward.Handle){
+		"by Close":             func(h ward.Handle) { h.Close() },
+		"by garbage collector": func(ward.Handle) {},
+	} {
+		t.Run(how, func(t *testing.T) {
+			before := pidfds(t)
+			h, f := childtest.StartFamily(t, &ward.Attr{Tree: true}, "", "exit")
+			wait(t, h)
+			if n := pidfds(t); n != before+1 {
+				t.Errorf("%d pidfds are open beside %d, want 1", n-before, before)
+			}
+			letGo(h)
+			for deadline := time.Now().Add(10 * time.Second); pidfds(t) != before; time.Sleep(time.Millisecond) {
+				if runtime.GC(); time.Now().After(deadline) {
+					t.Fatalf("%d pidfds are left", pidfds(t)-before)
+				}
+			}
+			f.MustLive(t)
+		})
+	}
+}
+
+func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
+	before := pidfds(t)
+	h := start(t, &ward.Attr{Tree: true}, "exit", "0")
+	wait(t, h)
+	if n := pidfds(t); n != before {
+		t.Errorf("%d pidfds are left", n-before)
+	}
+	runtime.KeepAlive(h)
+}
+
+// TestPidfdOutlivesItsTree has a tree that is gone before the backend.
+func TestPidfdOutlivesItsTree(t *testing.T) {
+	h := start(t, &ward.Attr{Tree: true}, "sleep")
+	before := pidfds(t)
+	err := h.WithHandle(func(uintptr) {
+		if err := h.KillTree(); err != nil {
+			t.Error(err)
+		}
+		wait(t, h)
+		if n := pidfds(t); n != before {
+			t.Errorf("%d pidfds are open in WithHandle, want %d", n, before)
+		}
+	})
+	if err != nil && !errors.Is(err, os.ErrNoHandle) {
+		t.Error(err)
+	}
+}
