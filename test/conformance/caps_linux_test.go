@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 )
 
@@ -40,7 +41,7 @@ func TestFeaturesThatAFilterRefusesAreNamed(t *testing.T) {
 	}
 	caps := ward.Capabilities()
 	for call, errno := range refused {
-		f, ok := find(caps, featureOf[call])
+		f, ok := childtest.Feature(caps, featureOf[call])
 		if !ok && caps.Backend == "fallback" {
 			continue // which has no use for it
 		}

@@ -2,5 +2,7 @@
 
 package conformance_test
 
+import "github.com/wardproc/ward/internal/childtest"
+
 // refused are the variants under a seccomp filter, which only Linux has.
-func refused() []variant { return nil }
+func refused() []childtest.Variant { return nil }
