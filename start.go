@@ -81,6 +81,7 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)
 	}
+	defer table.end(table.begin())
 	if err := attr.supported(offers()); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}

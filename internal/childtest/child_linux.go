@@ -30,7 +30,11 @@ func Tiny(image []byte) (path string, err error) {
 		return "", os.NewSyscallError("open", err)
 	}
 	unix.Close(fd)
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), read), nil
+	self, err := os.Readlink("/proc/self") // not Getpid: /proc may be of an outer pid namespace
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/proc/%s/fd/%d", self, read), nil
 }
 
 // IdleThreads makes the Go runtime start threads, which it keeps: later it
