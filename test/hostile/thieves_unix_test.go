@@ -22,9 +22,25 @@ import (
 
 func init() {
 	wardtest.Register("thieves", func(args []string) { runBesideThieves(size(args)) })
+	wardtest.Register("ignored", func(args []string) { runIgnored(size(args)) })
 }
 
 func TestThieves(t *testing.T) { inEachVariant(t, ward.Attr{}, "thieves", 400, 50_000) }
+
+// TestIgnoredSIGCHLD has the kernel for a thief, which takes every child that is
+// not private.
+func TestIgnoredSIGCHLD(t *testing.T) { inEachVariant(t, ward.Attr{}, "ignored", 200, 20_000) }
+
+func runIgnored(n int) {
+	signal.Ignore(syscall.SIGCHLD)
+	var c census
+	c.run(n)
+	fmt.Printf("%v tier: %v\n", childtest.Tier(), &c)
+	c.check(n)
+	if childtest.Tier() != ward.TierPrivate && c.recovered.Load()+c.lost.Load() != int64(n) {
+		complain("want all %d taken by the kernel", n)
+	}
+}
 
 // A thief takes children of the program, whosever they are.
 type thief struct {
