@@ -45,3 +45,20 @@ func refused() (variants []childtest.Variant) {
 	}
 	return variants
 }
+
+// namesWhatPrivateLacks reports whether an error names the call that a filter
+// refuses, or else the part of the package that is missing.
+func namesWhatPrivateLacks(text string) bool {
+	refused, err := wardtest.Refused()
+	if err != nil {
+		panic(err)
+	}
+	named := func(call string) bool { return strings.Contains(text, call) }
+	switch {
+	case ward.Capabilities().Backend == "fallback":
+		return strings.Contains(text, "Attr.Private without pidfds")
+	case len(refused) > 0:
+		return slices.ContainsFunc(slices.Collect(maps.Keys(refused)), named)
+	}
+	return strings.Contains(text, "spawn") // programs, or the setting
+}
