@@ -29,30 +29,33 @@ func TestNothingIsLeftOfAKilledProgram(t *testing.T) {
 // them. All that comes of a program has its output, its keeper and children that
 // are not complete included: at the end of file everything is gone.
 func killStarters(rounds int) {
-	const children = 200
+	const (
+		children = 200
+		patience = 30 * time.Second
+	)
 	for range rounds {
 		r, w, err := os.Pipe()
 		if err != nil {
 			complain("%v", err)
 		}
 		path, argv, env := wardtest.Command("killed", strconv.Itoa(children))
-		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w, os.Stderr}})
+		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w}})
 		if err != nil {
 			complain("Start: %v", err)
 		}
 		w.Close()
 		some := make([]byte, 1+rand.IntN(children/2))
 		if n, err := io.ReadFull(r, some); err != nil {
-			complain("%d children of %d: %v", n, len(some), err)
+			complain("%q for %d children: %v", some[:n], len(some), err)
 		}
 		if err := h.Kill(); err != nil {
 			complain("Kill: %v", err)
 		}
 		<-h.Done()
 		// Where the read cannot have a deadline, that of the tests is the limit.
-		r.SetReadDeadline(time.Now().Add(time.Minute))
+		r.SetReadDeadline(time.Now().Add(patience))
 		if _, err := io.Copy(io.Discard, r); err != nil {
-			complain("a process is left a minute after its program was killed: %v", err)
+			complain("a process is left %v after its program was killed: %v", patience, err)
 		}
 		r.Close()
 	}
@@ -71,10 +74,9 @@ func startUntilKilled(n int) {
 	for range 8 {
 		starters.Go(func() {
 			for next.Add(1) <= int64(n) {
-				attr := &ward.Attr{Env: env, Files: []*os.File{input, os.Stdout, os.Stderr}}
+				attr := &ward.Attr{Env: env, Files: []*os.File{input, os.Stdout}}
 				if _, err := childtest.StartProgram(path, argv, attr); err != nil {
-					os.Stderr.WriteString(err.Error() + "\n")
-					os.Exit(1)
+					complain("Start: %v", err)
 				}
 				os.Stdout.WriteString(".")
 			}
