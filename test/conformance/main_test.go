@@ -24,6 +24,7 @@ var (
 	runReport    = childtest.Report
 	complain     = childtest.Complain
 	pipe         = childtest.Pipe
+	readLine     = childtest.ReadLine
 )
 
 // tier is that of the children that start and its like start.
