@@ -23,6 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var parentOf = childtest.ParentOf
+
 func init() {
 	wardtest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
 	wardtest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
@@ -60,18 +62,6 @@ func startHeldPrivate(t *testing.T, code int) (h ward.Handle, release func()) {
 		<-h.Done()
 	})
 	return h, func() { w.Close() }
-}
-
-// parentOf reads the parent's pid of a process that exists.
-func parentOf(pid int) int {
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, _ := strconv.Atoi(fields[1])
-	return parent
 }
 
 // waitGone fails the test if a process runs for long. A zombie does not.
