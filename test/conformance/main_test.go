@@ -25,6 +25,7 @@ var (
 	complain     = childtest.Complain
 	tier         = childtest.Tier
 	pipe         = childtest.Pipe
+	readLine     = childtest.ReadLine
 )
 
 // children is how many a test of many starts, and how many at a time.

@@ -49,8 +49,11 @@ func TestWait4LeavesChildrenToTheirHandles(t *testing.T) { runReport(t, nil, "wa
 // its status.
 func TestLoopOverWait4(t *testing.T) {
 	rounds := 100
-	if *wardtest.Long {
+	switch {
+	case *wardtest.Long:
 		rounds = 10_000
+	case testing.Short():
+		rounds = 15
 	}
 	for _, loop := range []string{"ward on SIGCHLD", "ward blocking", "raw on SIGCHLD"} {
 		t.Run(loop, func(t *testing.T) { runReport(t, nil, "loop", loop, strconv.Itoa(rounds)) })

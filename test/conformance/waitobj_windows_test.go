@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/windows"
 )
@@ -130,7 +129,7 @@ func TestInterruptIsCtrlBreak(t *testing.T) {
 	}, "breakable")
 	w.Close()
 	defer h.Kill()
-	childtest.ReadLine(t, r)
+	readLine(t, r)
 	if err := h.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +214,7 @@ func TestSysIsHonouredAndLeftAlone(t *testing.T) {
 			attr.Sys = &syscall.SysProcAttr{CmdLine: `ward "of the command line"`, HideWindow: true}
 			h := start(t, &attr, "describe")
 			w.Close()
-			if got, want := childtest.ReadLine(t, r), `["of the command line"]`; got != want {
+			if got, want := readLine(t, r), `["of the command line"]`; got != want {
 				t.Errorf("child has the arguments %s, want %s", got, want)
 			}
 			wait(t, h)
