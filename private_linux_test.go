@@ -379,7 +379,9 @@ func changeAndCompare(change string) {
 		must(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
 	case "signals":
 		signal.Ignore(syscall.SIGHUP, syscall.SIGCHLD, syscall.SIGUSR1)
-		must(unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}, nil))
+		var mask unix.Sigset_t
+		mask.Val[0] = 1 << (unix.SIGUSR2 - 1)
+		must(unix.PthreadSigmask(unix.SIG_BLOCK, &mask, nil))
 	case "group":
 		must(unix.Setpgid(0, 0))
 	case "privileges": // in all threads, with a filter that concerns nobody

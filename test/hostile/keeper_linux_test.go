@@ -12,11 +12,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
-	"golang.org/x/sys/unix"
 )
 
 func init() {
@@ -87,7 +87,7 @@ func useWhileKeepersDie(n int) {
 	})
 	others.Go(func() {
 		for !isClosed(stop) {
-			unix.Nanosleep(&unix.Timespec{Nsec: rand.Int64N(5e6)}, nil)
+			time.Sleep(rand.N(5 * time.Millisecond))
 			s := recent.any()
 			if keeper := childtest.ParentOf(s.PID()); keeper > 1 && keeper != os.Getpid() && childtest.ParentOf(keeper) == os.Getpid() {
 				syscall.Kill(keeper, syscall.SIGKILL)
