@@ -87,7 +87,7 @@ func useWhileKeepersDie(n int) {
 	})
 	others.Go(func() {
 		for !isClosed(stop) {
-			time.Sleep(time.Duration(rand.Int64N(5e6)))
+			time.Sleep(rand.N(5 * time.Millisecond))
 			s := recent.any()
 			if keeper := childtest.ParentOf(s.PID()); keeper > 1 && keeper != os.Getpid() && childtest.ParentOf(keeper) == os.Getpid() {
 				syscall.Kill(keeper, syscall.SIGKILL)

@@ -62,7 +62,7 @@ func signalBesideStrangers(n int) {
 				done++
 			}
 			if (sent+done)%64 == 0 { // the children need a processor, too
-				unix.Nanosleep(&unix.Timespec{Nsec: 10e3}, nil)
+				time.Sleep(10 * time.Microsecond)
 			}
 		}
 	})
@@ -79,7 +79,7 @@ func signalBesideStrangers(n int) {
 	}
 
 	var next, reused atomic.Int64
-	var seen [largest + 1]atomic.Bool
+	var seen sync.Map // the numbers
 	for range 8 {
 		starters.Go(func() {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
@@ -87,7 +87,7 @@ func signalBesideStrangers(n int) {
 				if err != nil {
 					complain("Start: %v", err)
 				}
-				if seen[s.PID()].Swap(true) {
+				if _, again := seen.LoadOrStore(s.PID(), true); again {
 					reused.Add(1)
 				}
 				recent.put(int(i), s)
@@ -146,7 +146,7 @@ func beStranger() (shot bool) {
 		complain("start of a stranger: %v", err)
 	}
 	r.Close()
-	time.Sleep(time.Duration(rand.Int64N(10e6)))
+	time.Sleep(rand.N(10 * time.Millisecond))
 	w.Close()
 	var status syscall.WaitStatus
 	if got, err := syscall.Wait4(pid, &status, 0, nil); got != pid {

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"golang.org/x/sys/unix"
 )
 
 // A suspect is a child that may have been killed on its way out.
@@ -71,6 +71,6 @@ func (l *suspects) any() *suspect {
 		if s := l.latest[rand.IntN(len(l.latest))].Load(); s != nil {
 			return s
 		}
-		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+		time.Sleep(time.Millisecond)
 	}
 }
