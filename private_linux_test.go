@@ -401,12 +401,12 @@ func changeAndCompare(change string) {
 		return
 	}
 
-	plain, err := ward.Start(path, []string{"pause"}, nil)
-	must(err)
-	defer func() { plain.Kill(); <-plain.Done() }()
 	private, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true})
 	must(err)
 	defer func() { private.Kill(); <-private.Done() }()
+	plain, err := ward.Start(path, []string{"pause"}, nil)
+	must(err)
+	defer func() { plain.Kill(); <-plain.Done() }()
 	want, got := report(plain.PID()), report(private.PID())
 	same := parentOf(private.PID()) == keeper
 	if kept := []string{"directory", "signals"}; same != slices.Contains(kept, change) {
