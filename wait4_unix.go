@@ -17,7 +17,7 @@ import (
 // wait4(-1) does: it never returns a child that a [Handle] owns. When it meets
 // one that has exited it sees to it that the handle has the status, resource
 // usage included, and looks further. All else it returns as wait4(2) does:
-// arguments, results and errors are those of syscall.Wait4, and children of
+// arguments, results (-1 with an error) and errors are those of syscall.Wait4, and children of
 // os/exec are like any others to it.
 //
 // To the caller it is as if other threads of the program waited for the
@@ -38,7 +38,11 @@ import (
 // and it may return the child of a Start that fails, or with which the package
 // has only tried something.
 func Wait4(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
-	return waitForeign(pid, status, options, usage)
+	got, err := waitForeign(pid, status, options, usage)
+	if err != nil {
+		return -1, err
+	}
+	return got, nil
 }
 
 // numbers is held for reading while a handle waits or signals, and for writing
