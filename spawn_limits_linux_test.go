@@ -28,13 +28,18 @@ func init() {
 	wardtest.Register("refused", refused)
 	wardtest.Register("orphaning", func(args []string) { startAndWaitToBeKilled(args[0]) })
 	wardtest.Register("death signal", func([]string) {
-		var signal int32
-		unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0)
 		time.Sleep(100 * time.Millisecond)
-		fmt.Println(signal)
+		fmt.Println(deathSignal)
 		time.Sleep(time.Minute)
 	})
 }
+
+// deathSignal is that of the main thread, on which packages are initialised: no
+// other one has the signal, prctl(2).
+var deathSignal = func() (signal int32) {
+	unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0)
+	return signal
+}()
 
 const lowLimit = 500
 
