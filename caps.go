@@ -48,7 +48,10 @@ type Caps struct {
 
 // Capabilities returns what the package found, and what the environment
 // variable WARD forces. The first call, or the first Start, tries the features.
-func Capabilities() Caps { return capabilities() }
+func Capabilities() Caps {
+	defer table.end(table.begin()) // to try them takes children
+	return capabilities()
+}
 
 // String returns a few lines to paste into a bug report.
 func (c Caps) String() string {

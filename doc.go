@@ -20,8 +20,8 @@
 //
 // What can a wait4(-1) elsewhere in the program do to a child?
 //
-//   - private, on FreeBSD (pdfork) and Windows: nothing; it does not see the
-//     child.
+//   - private, on FreeBSD (pdfork) and Windows, and on Linux 5.9 and later with
+//     Attr.Private: nothing; it cannot take the child.
 //   - recoverable, on Linux 6.15 and later and on Darwin: it can take the
 //     zombie; Wait reads the exact status back (PIDFD_GET_INFO,
 //     NOTE_EXITSTATUS), without resource usage.
@@ -49,8 +49,9 @@
 // # Environment
 //
 // The variable WARD forces a choice, for tests and for users in trouble:
-// backend=pidfd, procdesc, kqueue or fallback, spawn=std, recover=off and, for
-// threads of 63 children on Windows, packets=off, separated by commas. A
+// backend=pidfd, procdesc, kqueue or fallback, spawn=std, recover=off,
+// private=keeper for a keeper where the kernel could reap private children, and,
+// for threads of 63 children on Windows, packets=off, separated by commas. A
 // misspelt setting is an error of Start.
 //
 // # Descriptors

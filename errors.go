@@ -28,7 +28,7 @@ var (
 
 // Error records a failed operation on a process.
 type Error struct {
-	Op  string // "start", "wait", "signal", "kill tree", "handle" or "close"
+	Op  string // "start", "wait", "signal", "kill tree", "handle", "close", "reap" or "subreaper"
 	PID int    // process id, or 0 where there is none yet
 	Err error
 }

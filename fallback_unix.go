@@ -6,9 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/signal"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -62,6 +60,7 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	b.process = p
 	table.add(p)
+	table.needSweeper()
 	go b.listen()
 	return p, nil
 }
@@ -97,103 +96,46 @@ func (b *numbered) signal(sig os.Signal) error {
 	})
 }
 
+func (b *numbered) supersede() {
+	if b.result == nil {
+		b.result = func() (*State, error) { return nil, ErrStatusLost }
+	}
+}
+
 func (b *numbered) handle() (uintptr, bool) { return 0, false }
 
 func (b *numbered) close() {
 	b.lifeline.Close()
-	table.remove(b.process)
 	b.release()
 }
 
-// table is the reap table of the fallback backend: pid to process. While it
-// has an entry, a goroutine sweeps it: it tries to reap every child, soon after
-// a SIGCHLD and every sweepInterval.
-var table reapTable
+// The sweeper goes through the reap table while it has an entry: it tries to
+// reap every child, soon after a SIGCHLD and every sweepInterval.
+const sweepLinger = 50 * time.Millisecond // without a child
 
-const (
-	sweepInterval = time.Second
-	sweepLinger   = 50 * time.Millisecond // of the goroutine, without a child
-)
-
-type reapTable struct {
-	mu       sync.Mutex // guards the fields below; no process's mu is taken under it
-	children map[int]*process
-	empty    chan struct{} // tells the sweeper, if there is one
-}
-
-func (t *reapTable) add(p *process) {
-	t.mu.Lock()
-	old := t.children[p.pid]
-	if t.children == nil {
-		t.children = make(map[int]*process)
-	}
-	t.children[p.pid] = p
-	if t.empty == nil {
-		t.empty = make(chan struct{}, 1)
-		go t.sweeper(t.empty)
-	}
-	t.mu.Unlock()
-	if old != nil {
-		old.supersede()
-	}
-}
-
-// supersede ends a process whose number now is another child's: other code
-// must have reaped it.
-func (p *process) supersede() {
-	p.mu.Lock()
-	if b, ok := p.backend.(*numbered); ok && b.result == nil {
-		b.result = func() (*State, error) { return nil, ErrStatusLost }
-	}
-	p.mu.Unlock()
-	p.reap()
-}
-
-func (t *reapTable) remove(p *process) {
+// needSweeper starts the sweeper if there is none.
+func (t *reapTable) needSweeper() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.children[p.pid] != p {
-		return
-	}
-	delete(t.children, p.pid)
-	if len(t.children) == 0 {
-		select {
-		case t.empty <- struct{}{}:
-		default:
-		}
+	if t.empty == nil && len(t.children) > 0 {
+		t.empty = make(chan struct{}, 1)
+		go t.sweeper(t.empty)
 	}
 }
 
 // sweeper sweeps until the table has been empty for sweepLinger.
 func (t *reapTable) sweeper(empty <-chan struct{}) {
-	hint := make(chan os.Signal, 1)
-	// A program that ignores SIGCHLD has its children reaped by the kernel.
-	// Notify would end that for all of them.
-	if !signal.Ignored(syscall.SIGCHLD) {
-		signal.Notify(hint, syscall.SIGCHLD)
-		defer signal.Stop(hint)
-	}
-	var heard <-chan os.Signal // hint, but nil during a rest
-	rest := time.After(0)
+	var r rounds
+	defer r.listen()()
 	for {
-		select {
-		case <-rest:
-			heard = hint
+		if r.due(empty) {
+			r.round(t.sweep)
 			continue
-		case <-empty:
-			time.Sleep(sweepLinger)
-			if t.end() {
-				return
-			}
-			continue
-		case <-heard:
-		case <-time.After(sweepInterval):
 		}
-		begin := time.Now()
-		t.sweep()
-		// Most hints are for a child whose pipe has told already. A rest in
-		// proportion keeps thousands of them from sweeping thousands each.
-		heard, rest = nil, time.After(20*time.Since(begin))
+		time.Sleep(sweepLinger)
+		if t.stopSweeper() {
+			return
+		}
 	}
 }
 
@@ -206,8 +148,8 @@ func (t *reapTable) sweep() {
 	}
 }
 
-// end tells the sweeper to stop, if there is nothing left for it.
-func (t *reapTable) end() bool {
+// stopSweeper tells the sweeper to stop, if there is nothing left for it.
+func (t *reapTable) stopSweeper() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.children) > 0 {

@@ -79,6 +79,7 @@ type process struct {
 	err     error
 	pins    int    // users of the backend's handle besides mu's holder
 	sets    []*Set // to be told of the exit
+	handed  *State // by Wait4, which took it; guarded by numbers
 	closed  bool
 
 	tree       tree // nil without Attr.Tree
@@ -147,6 +148,11 @@ func (p *process) signal(sig os.Signal) error {
 	case p.closed:
 		return ErrClosed
 	case p.exited():
+		return processDone{}
+	}
+	numbers.RLock()
+	defer numbers.RUnlock()
+	if p.handed != nil {
 		return processDone{}
 	}
 	return p.backend.signal(sig)
@@ -242,7 +248,7 @@ func (p *process) reap() bool {
 		p.mu.Unlock()
 		return true
 	}
-	state, err := p.backend.reap()
+	state, err := p.result()
 	if errors.Is(err, ErrRunning) {
 		p.mu.Unlock()
 		return false
@@ -250,6 +256,7 @@ func (p *process) reap() bool {
 	if err != nil {
 		state, err = nil, p.fail("wait", err)
 	}
+	table.remove(p)
 	p.state, p.err = state, err
 	p.releaseBackend()
 	p.releaseTree()
@@ -262,6 +269,17 @@ func (p *process) reap() bool {
 	close(p.done)
 	p.mu.Unlock()
 	return true
+}
+
+// result returns what Wait4 has handed over, or asks the backend. The caller
+// holds mu.
+func (p *process) result() (*State, error) {
+	numbers.RLock()
+	defer numbers.RUnlock()
+	if p.handed != nil {
+		return p.handed, nil
+	}
+	return p.backend.reap()
 }
 
 // releaseBackend closes the backend once nothing needs it. The caller holds mu.

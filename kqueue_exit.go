@@ -90,6 +90,7 @@ func startNoted(name string, argv []string, attr *Attr) (*process, error) {
 		p.tree = &group{leader: p}
 	}
 	b.process = p
+	table.add(p)
 	b.arm(pid)
 	p.reap()
 	return p, nil
@@ -162,17 +163,22 @@ func (b *noted) wait() (*State, error) {
 		if err != ErrStatusLost {
 			return state, err
 		}
-		b.stolen = time.Now()
-		if !b.armed && !b.event.heard {
-			return nil, ErrStatusLost // no event will come
-		}
-		b.hurry()
+		b.supersede()
+	}
+	if !b.armed && !b.event.heard {
+		return nil, ErrStatusLost // no event will come
 	}
 	state, err := b.event.recover(b.process.pid)
 	if err == ErrRunning && time.Since(b.stolen) > eventDelay {
 		err = ErrStatusLost
 	}
 	return state, err
+}
+
+// supersede has the number no more asked about.
+func (b *noted) supersede() {
+	b.stolen = time.Now()
+	b.hurry()
 }
 
 func (b *noted) signal(sig os.Signal) error {

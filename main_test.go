@@ -23,6 +23,4 @@ var (
 	needBackend = childtest.NeedBackend
 	runReport   = childtest.Report
 	complain    = childtest.Complain
-	pipe        = childtest.Pipe
-	readLine    = childtest.ReadLine
 )

@@ -47,8 +47,10 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	b.process = p
 	p.mu.Lock() // Ready may come before watchID is there
 	defer p.mu.Unlock()
+	table.add(p)
 	if b.watchID, err = exits.Watch(b.fd, b); err != nil {
 		b.abandon()
+		table.remove(p)
 		p.backend, p.err = nil, err // for a Ready that waits for the lock
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -244,14 +246,26 @@ type siginfo struct {
 	_      [128 - 16 - 12]byte
 }
 
+// The values of si_code: see waitid(2).
+const (
+	childExited    = 1 // CLD_EXITED
+	childDumped    = 3
+	childTrapped   = 4
+	childStopped   = 5
+	childContinued = 6
+)
+
 // waitStatus is the status in the form of wait4(2).
 func (i *siginfo) waitStatus() syscall.WaitStatus {
-	const exited, dumped = 1, 3 // CLD_EXITED, CLD_DUMPED
 	switch i.waitCode() {
-	case exited:
+	case childExited:
 		return syscall.WaitStatus(i.status << 8)
-	case dumped:
+	case childDumped:
 		return syscall.WaitStatus(i.status | 0x80)
+	case childTrapped, childStopped:
+		return syscall.WaitStatus(i.status<<8 | 0x7f)
+	case childContinued:
+		return 0xffff
 	}
 	return syscall.WaitStatus(i.status)
 }
@@ -265,17 +279,28 @@ func (i *siginfo) waitCode() int32 {
 	return i.code
 }
 
-// waitPidfd wraps waitid(2) with P_PIDFD and the kernel's fifth argument, the
-// resource usage that the C library's waitid hides.
+// waitid wraps waitid(2) with the kernel's fifth argument, the resource usage
+// that the C library's waitid hides.
+func waitid(idType, id int, info *siginfo, options int, usage *syscall.Rusage) error {
+	return unix.Waitid(idType, id, (*unix.Siginfo)(unsafe.Pointer(info)), options, (*unix.Rusage)(unsafe.Pointer(usage)))
+}
+
 func waitPidfd(fd int, info *siginfo, options int, usage *syscall.Rusage) error {
-	return unix.Waitid(unix.P_PIDFD, fd, (*unix.Siginfo)(unsafe.Pointer(info)), options, (*unix.Rusage)(unsafe.Pointer(usage)))
+	return waitid(unix.P_PIDFD, fd, info, options, usage)
 }
 
 // exitInfo reads the status of a reaped process: PIDFD_GET_INFO with
 // PIDFD_INFO_EXIT, Linux 6.15. It reports false before the reap is complete.
 func exitInfo(fd int) (syscall.WaitStatus, bool, error) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-	if err := unix.IoctlPidfdInfo(fd, &info); err != nil {
+	err := unix.IoctlPidfdInfo(fd, &info)
+	if err == unix.ESRCH {
+		// The reap was completed in the middle of the call: it looks for the
+		// status before it looks for the process.
+		info = unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+		err = unix.IoctlPidfdInfo(fd, &info)
+	}
+	if err != nil {
 		return 0, false, os.NewSyscallError("ioctl(PIDFD_GET_INFO)", err)
 	}
 	return syscall.WaitStatus(info.Exit_code), info.Mask&unix.PIDFD_INFO_EXIT != 0, nil

@@ -75,8 +75,10 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 	b.process = p
 	p.mu.Lock() // Exited may come before watch is there
 	defer p.mu.Unlock()
+	table.add(p)
 	if b.watch, err = exits.WatchDescriptor(b.fd, b); err != nil {
 		b.abandon()
+		table.remove(p)
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
@@ -115,6 +117,9 @@ func (b *procdesc) reap() (*State, error) {
 	}
 	return b.event.recover(b.process.pid)
 }
+
+// supersede has the number no more asked about.
+func (b *procdesc) supersede() { b.stolen = true }
 
 func (b *procdesc) signal(sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)

@@ -34,10 +34,10 @@ func init() {
 	})
 }
 
-// deathSignal is that of the main thread, on which packages are initialised: no
-// other one has the signal, prctl(2).
+// deathSignal is this program's own: prctl(2), PR_GET_PDEATHSIG. Its main thread
+// has it, and that is where the runtime initialises packages.
 var deathSignal = func() (signal int32) {
-	unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0)
+	syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0)
 	return signal
 }()
 

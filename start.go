@@ -27,13 +27,28 @@ type Attr struct {
 	Files []*os.File
 	Sys   *syscall.SysProcAttr
 
-	// Private asks for a child that no other code in the program can see by
-	// wait4(-1) and that raises no SIGCHLD. On Windows every child is one.
-	// FreeBSD has them, with process descriptors; there, wait4(0) and a wait by
-	// process group do see the child, whose status is then read back. Elsewhere,
-	// and together with those fields of Sys for which FreeBSD needs the standard
-	// library (Foreground, Jail, Pdeathsig, Ptrace), Start returns
-	// errors.ErrUnsupported.
+	// Private asks for a child that no other code in the program can wait for
+	// and that raises no SIGCHLD. On Windows every child is one. Elsewhere it
+	// goes without some fields of Sys: Start then returns errors.ErrUnsupported,
+	// as it does on all other systems.
+	//
+	// On Linux 7.1 and later the kernel reaps the child (CLONE_AUTOREAP): its
+	// State has no resource usage. While it runs, a wait without __WALL may find
+	// that there is a child, but none can take it.
+	//
+	// On Linux from 5.9 on it is the child of a keeper, a process that shares the
+	// program's memory and descriptors and lives as long as such children do, or
+	// as the program. What a child takes from the thread that calls Start it
+	// takes from the keeper instead: namespaces, cgroup, scheduling. On a thread
+	// with ids of its own Start returns errors.ErrUnsupported. If somebody kills
+	// the keeper its children go on. How one ends can then be told where orphans
+	// come to this program, or from Linux 6.15 on; else Wait returns
+	// [ErrStatusLost]. Both ways need what spawn programs do (see Capabilities)
+	// and only the fields of Sys that they cover.
+	//
+	// On FreeBSD every child with a process descriptor is one, but wait4(0) and a
+	// wait by process group do see it; its status is then read back. It cannot
+	// have Foreground, Jail, Pdeathsig and Ptrace of Sys.
 	Private bool
 
 	// KillOnParentExit asks for a child that dies when the program ends in
@@ -103,6 +118,7 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)
 	}
+	defer table.end(table.begin())
 	if err := attr.supported(offers()); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}

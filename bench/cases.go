@@ -71,7 +71,8 @@ var (
 // all the time.
 func allCases() []*benchCase {
 	return []*benchCase{
-		rateCase(), latencyCase(), allocsCase(), filesCase(), thiefCase(), liveCase(), setCase(), heapCase(),
+		rateCase(), privateCase(), runCase(), outputCase(), printCase(), latencyCase(), allocsCase(), filesCase(),
+		thiefCase(), liveCase(), setCase(), reaperCase(), heapCase(),
 	}
 }
 

@@ -69,7 +69,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	fs.DurationVar(&o.Budget, "budget", o.Budget, "do not start what would end after this `time`, so rounds may be fewer; 0 for no bound")
 	fs.DurationVar(&o.Time, "time", o.Time, "how long to count for one figure per second")
 	fs.Var((*sizeList)(&o.At), "at", "case rate: how `many` children at a time")
-	fs.Var((*sizeList)(&o.Live), "live", "cases live and set: how `many` children at once")
+	fs.Var((*sizeList)(&o.Live), "live", "cases live, set and reaper: how `many` children at once")
 	fs.IntVar(&o.Children, "children", o.Children, "case thief: how `many` children")
 	fs.IntVar(&o.Naps, "naps", o.Naps, "case latency: how `many` children")
 	fs.IntVar(&o.Files, "files", o.Files, "case files: how `many` other descriptors")

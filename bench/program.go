@@ -23,6 +23,7 @@ var roles = map[string]func() int{
 	"exit":   exitMain,
 	"hold":   holdMain,
 	"nap":    napMain,
+	"print":  printMain,
 }
 
 // A program is what a child runs. Env is nil, as most callers of os/exec leave
@@ -45,6 +46,7 @@ type programs struct {
 	Exit  program // exits with the first byte of argv[1], or 0
 	Hold  program // reads stdin to its end and exits with 0
 	Nap   program // sleeps 1 ms, writes the time to stdout and exits with 0
+	Print program // this binary, which writes 1 MiB to stdout and exits with 0
 	Small bool    // they are minimal ELF files and not this binary
 	About string
 }
@@ -52,12 +54,13 @@ type programs struct {
 // preparePrograms writes the smallest children that run here into dir.
 func preparePrograms(dir string) (programs, error) {
 	p, err := elfPrograms(dir)
-	if err == nil {
-		return p, nil
-	}
 	self, selfErr := selfPrograms()
 	if selfErr != nil {
 		return programs{}, errors.Join(err, selfErr)
+	}
+	if err == nil {
+		p.Print = self.Print
+		return p, nil
 	}
 	self.About = fmt.Sprintf("this program itself (%v)", err)
 	return self, nil
@@ -94,7 +97,7 @@ func selfPrograms() (programs, error) {
 	as := func(role string) program {
 		return program{Path: path, Env: append(os.Environ(), roleVar+"="+role)}
 	}
-	return programs{Exit: as("exit"), Hold: as("hold"), Nap: as("nap")}, nil
+	return programs{Exit: as("exit"), Hold: as("hold"), Nap: as("nap"), Print: as("print")}, nil
 }
 
 func exitMain() int {

@@ -57,19 +57,27 @@ func wantZero(code int, err error) error {
 
 // warmUp runs some children that are not measured, so that a library's
 // first-time work, such as trying what the kernel can do, does not count.
-func (r *runner) warmUp() error {
+func (r *runner) warmUp() error { return warmUp(r.run) }
+
+// rate returns how many children per second run when atOnce goroutines start
+// one after another for the time d.
+func (r *runner) rate(atOnce int, d time.Duration) (float64, error) { return rate(r.run, atOnce, d) }
+
+// times runs n children one after another and returns how long each took, in
+// nanoseconds.
+func (r *runner) times(n int) ([]float64, error) { return times(r.run, n) }
+
+func warmUp(run func() error) error {
 	for range 20 {
-		if err := r.run(); err != nil {
+		if err := run(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rate returns how many children per second run when atOnce goroutines start
-// one after another for the time d.
-func (r *runner) rate(atOnce int, d time.Duration) (float64, error) {
-	if err := r.warmUp(); err != nil {
+func rate(run func() error, atOnce int, d time.Duration) (float64, error) {
+	if err := warmUp(run); err != nil {
 		return 0, err
 	}
 	counts := make([]int, atOnce)
@@ -79,7 +87,7 @@ func (r *runner) rate(atOnce int, d time.Duration) (float64, error) {
 	for i := range counts {
 		group.Go(func() {
 			for time.Since(begin) < d {
-				if err := r.run(); err != nil {
+				if err := run(); err != nil {
 					errs <- err
 					return
 				}
@@ -97,13 +105,11 @@ func (r *runner) rate(atOnce int, d time.Duration) (float64, error) {
 	return float64(sum(counts)) / elapsed.Seconds(), nil
 }
 
-// times runs n children one after another and returns how long each took, in
-// nanoseconds.
-func (r *runner) times(n int) ([]float64, error) {
+func times(run func() error, n int) ([]float64, error) {
 	times := make([]float64, n)
 	for i := range times {
 		begin := time.Now()
-		if err := r.run(); err != nil {
+		if err := run(); err != nil {
 			return nil, err
 		}
 		times[i] = float64(time.Since(begin))

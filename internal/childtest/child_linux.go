@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +32,11 @@ func Tiny(image []byte) (path string, err error) {
 		return "", os.NewSyscallError("open", err)
 	}
 	unix.Close(fd)
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), read), nil
+	self, err := os.Readlink("/proc/self") // not Getpid: /proc may be of an outer pid namespace
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/proc/%s/fd/%d", self, read), nil
 }
 
 // IdleThreads makes the Go runtime start threads, which it keeps: later it
@@ -43,4 +49,16 @@ func IdleThreads(n int) {
 		wg.Go(func() { unix.Nanosleep(&unix.Timespec{Nsec: 20e6}, nil) })
 	}
 	wg.Wait()
+}
+
+// ParentOf returns the parent's pid of a process that exists, else 0.
+func ParentOf(pid int) int {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
 }

@@ -82,7 +82,7 @@ var fetches = probe.Probe{Try: func() error {
 		return os.NewSyscallError("eventfd", err)
 	}
 	defer unix.Close(fd)
-	return try(visible{}, func(p *program) {
+	return try(trial{}, func(p *program) {
 		p.unshare(0)
 		p.openParent(os.Getpid())
 		p.fetch(fd)

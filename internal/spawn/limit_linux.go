@@ -19,9 +19,12 @@ func childLimit() (limit unix.Rlimit, err error) {
 		return limit, err
 	}
 	defer unix.Close(fd)
+	// The child dies with the program, and so with the thread that starts it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var pidfd int
 	pid, _, err := syscall.StartProcess(fmt.Sprintf("/proc/self/fd/%d", fd), []string{"pause"}, &syscall.ProcAttr{
-		Sys: &syscall.SysProcAttr{PidFD: &pidfd},
+		Sys: &syscall.SysProcAttr{PidFD: &pidfd, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return limit, err

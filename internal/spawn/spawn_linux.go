@@ -157,6 +157,17 @@ func cloneHere(s *shared) error {
 
 func (visible) reap(pidfd int) { reap(pidfd, 0) }
 
+// trial makes children that show what the system has: they do not raise SIGCHLD,
+// and only a wait with __WALL sees them.
+type trial struct{ visible }
+
+func (trial) clone(s *shared) error {
+	s.args.exitSignal = 0
+	return cloneHere(s)
+}
+
+func (trial) reap(pidfd int) { reap(pidfd, unix.WALL) }
+
 // reap waits for a child that nobody is to hear of, and closes its pidfd.
 func reap(pidfd, options int) {
 	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|options, nil) == unix.EINTR {
@@ -173,7 +184,7 @@ var works = probe.Probe{Try: func() error {
 	if err := learnLimit(); err != nil {
 		return err
 	}
-	return try(visible{}, func(p *program) { p.unshare(0) })
+	return try(trial{}, func(p *program) { p.unshare(0) })
 }}
 
 // try runs a program that has no effect but what add appends, and says which

@@ -4,4 +4,5 @@ package wait4
 
 import "syscall"
 
-const noHang = syscall.WNOHANG
+// NoHang is WNOHANG.
+const NoHang = syscall.WNOHANG

@@ -9,7 +9,7 @@ import "syscall"
 // for has exited.
 func Try(pid int, status *syscall.WaitStatus, usage *syscall.Rusage) (int, error) {
 	for {
-		got, err := syscall.Wait4(pid, status, noHang, usage)
+		got, err := syscall.Wait4(pid, status, NoHang, usage)
 		if err != syscall.EINTR {
 			return got, err
 		}

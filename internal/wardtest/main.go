@@ -77,16 +77,23 @@ func Main(m *testing.M, about func() string) {
 		os.Exit(120)
 	}
 	fmt.Print(about())
-	usePoller()
-	before := descriptors()
+	left := Watch()
 	code := m.Run()
 	if code == 0 {
-		if err := leaks(before); err != nil {
+		if err := left(); err != nil {
 			fmt.Fprintln(os.Stderr, "left behind:", err)
 			code = 1
 		}
 	}
 	os.Exit(code)
+}
+
+// Watch returns a function that returns an error if a goroutine, a zombie, or a
+// descriptor that was not there yet, is left.
+func Watch() (left func() error) {
+	usePoller()
+	before := descriptors()
+	return func() error { return leaks(before) }
 }
 
 // usePoller has the Go runtime open its poller, which it never closes. On

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
 )
 
 func init() {
@@ -27,8 +28,8 @@ func init() {
 		}
 	})
 	wardtest.Register("in a session", func([]string) {
-		if pgrp := syscall.Getpgrp(); pgrp != os.Getpid() {
-			complain("process %d is in group %d", os.Getpid(), pgrp)
+		if pgrp, err := unix.Getpgid(0); pgrp != os.Getpid() {
+			complain("process %d is in group %d, %v", os.Getpid(), pgrp, err)
 		}
 	})
 }

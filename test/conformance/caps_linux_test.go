@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 )
 
@@ -34,7 +35,7 @@ func natural() ward.Caps {
 }
 
 func TestGroupSignalsAreFound(t *testing.T) {
-	f, ok := find(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
+	f, ok := childtest.Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
 	if want := ok && !wardtest.KernelBefore(6, 9); f.OK != want {
 		t.Errorf("%s: %v, reason %q; want %v", f.Name, f.OK, f.Reason, want)
 	}
@@ -47,7 +48,7 @@ func TestFeaturesThatAFilterRefusesAreNamed(t *testing.T) {
 	}
 	caps := ward.Capabilities()
 	for call, errno := range refused {
-		f, ok := find(caps, featureOf[call])
+		f, ok := childtest.Feature(caps, featureOf[call])
 		if !ok && caps.Backend == "fallback" {
 			continue // which has no use for it
 		}

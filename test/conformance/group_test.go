@@ -103,7 +103,7 @@ func TestKillTreeDoesNotFindASession(t *testing.T) {
 	h := start(t, &ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "daemon")
 	in.Close()
 	w.Close()
-	readLine(t, out)
+	childtest.ReadLine(t, out)
 	if err := h.KillTree(); err != nil {
 		t.Fatal(err)
 	}

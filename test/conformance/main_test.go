@@ -23,17 +23,10 @@ var (
 	needBackend  = childtest.NeedBackend
 	runReport    = childtest.Report
 	complain     = childtest.Complain
+	tier         = childtest.Tier
 	pipe         = childtest.Pipe
 	readLine     = childtest.ReadLine
 )
-
-// tier is that of the children that start and its like start.
-func tier() ward.Tier {
-	if childtest.Private {
-		return ward.TierPrivate
-	}
-	return ward.Capabilities().Tier
-}
 
 // children is how many a test of many starts, and how many at a time.
 func children() (n, parallel int) {

@@ -3,6 +3,7 @@
 package conformance_test
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -11,7 +12,34 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wait4"
 )
+
+// TestPrivateIsGivenOrRefusedByName looks at a wait for any child, which must not
+// see a private one. In the variants under a filter the refusal has to name what
+// is missing.
+func TestPrivateIsGivenOrRefusedByName(t *testing.T) {
+	needBackend(t)
+	r, w := pipe(t)
+	h, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "6")
+	if errors.Is(err, errors.ErrUnsupported) {
+		var typed *ward.Error
+		if !errors.As(err, &typed) || typed.Op != "start" || !namesWhatPrivateLacks(err.Error()) {
+			t.Errorf("Start: %v; want what is missing", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wait4.Try(-1, nil, nil); err != syscall.ECHILD && os.Getpid() != 1 {
+		t.Errorf("wait4(-1) beside a private child: %v; want ECHILD", err)
+	}
+	w.Close()
+	if state := wait(t, h); state.ExitCode() != 6 || state.Recovered() {
+		t.Errorf("state %v, recovered: %v", state, state.Recovered())
+	}
+}
 
 func TestPrivateChildrenRaiseNoSIGCHLD(t *testing.T) {
 	needBackend(t)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
 )
 
@@ -23,24 +24,41 @@ var featureOf = map[string]string{
 
 // refused are the variants under a filter: one for each call, and one for all,
 // as if there were no pidfds; each with both errors that filters like to give.
-func refused() (variants []variant) {
+func refused() (variants []childtest.Variant) {
 	calls := slices.Sorted(maps.Keys(featureOf))
 	for _, errno := range []string{"=ENOSYS", "=EPERM"} {
 		for _, call := range calls {
-			v := variant{name: call + errno, env: []string{wardtest.RefuseVariable + "=" + call + errno}}
-			if f, _ := find(ward.Capabilities(), featureOf[call]); !f.OK {
-				v.lacks = "without a filter, too, the system has no " + f.Name + ": " + f.Reason
+			v := childtest.Variant{Name: call + errno, Env: []string{wardtest.RefuseVariable + "=" + call + errno}}
+			if f, _ := childtest.Feature(ward.Capabilities(), featureOf[call]); !f.OK {
+				v.Lacks = "without a filter, too, the system has no " + f.Name + ": " + f.Reason
 			}
 			variants = append(variants, v)
 		}
 		all := strings.Join(calls, errno+",") + errno
-		variants = append(variants, variant{name: "all" + errno, env: []string{wardtest.RefuseVariable + "=" + all}})
+		variants = append(variants, childtest.Variant{Name: "all" + errno, Env: []string{wardtest.RefuseVariable + "=" + all}})
 	}
 	for i := range variants {
-		variants[i].small = true
-		if built("-race", "true") && strings.Contains(variants[i].env[0], "clone3=EPERM") {
-			variants[i].lacks = "the race detector's C library starts no thread if clone3 fails with anything but ENOSYS"
+		variants[i].Small = true
+		if built("-race", "true") && strings.Contains(variants[i].Env[0], "clone3=EPERM") {
+			variants[i].Lacks = "the race detector's C library starts no thread if clone3 fails with anything but ENOSYS"
 		}
 	}
 	return variants
+}
+
+// namesWhatPrivateLacks reports whether an error names the call that a filter
+// refuses, or else the part of the package that is missing.
+func namesWhatPrivateLacks(text string) bool {
+	refused, err := wardtest.Refused()
+	if err != nil {
+		panic(err)
+	}
+	named := func(call string) bool { return strings.Contains(text, call) }
+	switch {
+	case ward.Capabilities().Backend == "fallback":
+		return strings.Contains(text, "Attr.Private without pidfds")
+	case len(refused) > 0:
+		return slices.ContainsFunc(slices.Collect(maps.Keys(refused)), named)
+	}
+	return strings.Contains(text, "spawn") // programs, or the setting
 }

@@ -16,7 +16,7 @@ func reachesOrphans() bool {
 	if runtime.GOOS == "windows" || runtime.GOOS == "freebsd" {
 		return true
 	}
-	f, _ := find(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
+	f, _ := childtest.Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
 	return f.OK
 }
 

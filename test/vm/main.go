@@ -4,9 +4,9 @@
 //	go -C test/vm run . [flags] [packages]
 //
 // Packages are paths relative to the root of the repository; without any, the
-// root package and ./test/conformance are run. The kernels come through apt and
-// are unpacked, never installed; they and the logs stay in the cache folder, so
-// that a second run needs no network.
+// root package, ./test/conformance and ./test/hostile are run. The kernels come
+// through apt and are unpacked, never installed; they and the logs stay in the
+// cache folder, so that a second run needs no network.
 //
 // The last line of the output says "N passed, N failed, N skipped". Tests with
 // subtests are not counted, their subtests are. A kernel that did not boot, a

@@ -15,21 +15,17 @@ type suite struct {
 	dir  string
 }
 
-// conformance is run by default as soon as it is there.
-const conformance = "./test/conformance"
+var defaultPackages = []string{".", "./test/conformance", "./test/hostile"}
 
 // findSuites turns package paths relative to the root of the repository into
-// folders. Without any, it returns the default suites.
+// folders. Without any, it returns those of defaultPackages.
 func findSuites(ctx context.Context, packages []string) ([]suite, error) {
 	root, err := repositoryRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(packages) == 0 {
-		packages = []string{"."}
-		if _, err := os.Stat(filepath.Join(root, conformance)); err == nil {
-			packages = append(packages, conformance)
-		}
+		packages = defaultPackages
 	}
 	suites := make([]suite, len(packages))
 	for i, p := range packages {

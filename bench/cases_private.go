@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+
+	"github.com/wardproc/ward"
+)
+
+// privateCase is what Attr.Private costs: the same short children, plain and
+// private. WARD=private=keeper in the environment has the keeper also where the
+// kernel could reap the children itself.
+func privateCase() *benchCase {
+	return &benchCase{
+		name:      "private",
+		about:     "start+wait per second of private children beside plain ones, -at so many at a time",
+		title:     "start+wait of private children",
+		libraries: []string{wardName},
+		sizes: func(o options, p programs) ([]int, []string) {
+			h, err := privateLibrary{}.start(p.Exit, []string{p.Exit.Path}, make([]*os.File, 3))
+			if err != nil {
+				return nil, []string{"private: " + err.Error()}
+			}
+			<-h.(ward.Handle).Done()
+			return o.At, nil
+		},
+		measure: measurePrivate,
+		metrics: []metric{
+			{name: "plain", label: "plain, %n at a time", unit: unitRate, higher: true},
+			{name: "private", label: "private, %n at a time", unit: unitRate, higher: true},
+			{name: "cost", label: "cost, plain = 1, %n at a time", unit: unitCount},
+		},
+	}
+}
+
+func measurePrivate(_ library, c cell) (samples, error) {
+	s := make(samples)
+	for name, lib := range map[string]library{"plain": wardLibrary{}, "private": privateLibrary{}} {
+		r, err := newRunner(lib, c.Programs.Exit)
+		if err != nil {
+			return nil, err
+		}
+		rate, err := r.rate(c.Size, c.Time/2)
+		if err != nil {
+			return nil, err
+		}
+		s[name] = []float64{rate}
+	}
+	s["cost"] = []float64{s["plain"][0] / s["private"][0]}
+	return s, nil
+}
+
+type privateLibrary struct{ wardLibrary }
+
+func (privateLibrary) start(p program, argv []string, files []*os.File) (child, error) {
+	return ward.Start(p.Path, argv, &ward.Attr{Env: p.Env, Files: files, Private: true})
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func TestMain(m *testing.M) {
+	wardtest.Register("init", func(args []string) {
+		// The command is a helper, too.
+		if len(args) > 1 {
+			path, argv, env := wardtest.Command(args[0], args[1:]...)
+			os.Clearenv()
+			for _, e := range env {
+				name, value, _ := strings.Cut(e, "=")
+				os.Setenv(name, value)
+			}
+			args = append([]string{path}, argv[1:]...)
+		}
+		os.Args = append([]string{"init"}, args...)
+		main()
+	})
+	wardtest.Register("make orphans", makeOrphans)
+	wardtest.Register("leave orphans", leaveOrphans)
+	wardtest.Register("die", func(args []string) {
+		syscall.Kill(os.Getpid(), syscall.Signal(number(args[0])))
+		select {}
+	})
+	wardtest.Register("await signal", awaitSignal)
+	wardtest.Main(m, func() string { return "" })
+}
+
+func number(arg string) int {
+	n, err := strconv.Atoi(arg)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// startInit starts the program as PID 1 of a pid namespace. It returns its
+// standard output and error.
+func startInit(t *testing.T, args ...string) (ward.Handle, *bufio.Reader) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	defer w.Close()
+	path, argv, env := wardtest.Command("init", args...)
+	h, err := ward.Start(path, argv, &ward.Attr{
+		Env:   env,
+		Files: []*os.File{nil, w, w},
+		Sys:   &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID},
+	})
+	if errors.Is(err, syscall.EPERM) {
+		t.Skip("no CAP_SYS_ADMIN for a pid namespace")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, bufio.NewReader(r)
+}
+
+func expect(t *testing.T, h ward.Handle, out *bufio.Reader, code int) {
+	t.Helper()
+	state, err := h.Wait(context.Background())
+	if err != nil || state.ExitCode() != code {
+		text, _ := out.ReadString(0)
+		t.Errorf("init: %v, %v, want %d\n%s", state, err, code, text)
+	}
+}
+
+func TestInitExitsAsItsCommand(t *testing.T) {
+	for code, args := range map[int][]string{
+		0:                          {"exit", "0"},
+		42:                         {"exit", "42"},
+		128 + int(syscall.SIGKILL): {"die", "9"},
+		128 + int(syscall.SIGTERM): {"die", "15"},
+		2:                          {},
+		127:                        {"/no such program"},
+	} {
+		h, out := startInit(t, args...)
+		expect(t, h, out, code)
+	}
+}
+
+func TestInitHandsSignalsOn(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1} {
+		h, out := startInit(t, "await signal", "for all")
+		if line, err := out.ReadString('\n'); line != "ready\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		if err := h.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, h, out, 100+int(sig))
+	}
+}
+
+func awaitSignal([]string) {
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	fmt.Println("ready")
+	os.Exit(100 + int((<-got).(syscall.Signal)))
+}
+
+func TestInitReapsOrphans(t *testing.T) {
+	h, out := startInit(t, "make orphans", "20")
+	expect(t, h, out, 7)
+}
+
+// makeOrphans has orphans come to PID 1, by children that leave theirs behind,
+// and exits with 7 when they are gone.
+func makeOrphans(args []string) {
+	var orphans []int
+	for range number(args[0]) {
+		orphans = append(orphans, orphan())
+	}
+	for _, pid := range orphans {
+		// A zombie can be signalled: only the reap ends that.
+		for syscall.Kill(pid, 0) != syscall.ESRCH {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	os.Exit(7)
+}
+
+// orphan returns the number of a new child of PID 1.
+func orphan() (pid int) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	defer r.Close()
+	path, argv, env := wardtest.Command("leave orphans")
+	h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w, os.Stderr}})
+	if err != nil {
+		panic(err)
+	}
+	w.Close()
+	if _, err := fmt.Fscan(r, &pid); err != nil {
+		panic(err)
+	}
+	h.Wait(context.Background())
+	return pid
+}
+
+// leaveOrphans starts a child, says who it is, and leaves it alone.
+func leaveOrphans([]string) {
+	path, argv, env := wardtest.Command("exit", "0")
+	h, err := ward.Start(path, argv, &ward.Attr{Env: env})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(h.PID())
+}

@@ -1,0 +1,3 @@
+package exec
+
+func isBrokenPipe(err error) bool { return err.Error() == "i/o on hungup channel" }

@@ -1,0 +1,97 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+
+	"github.com/wardproc/ward"
+)
+
+// A ProcessState tells how a process ended: a [ward.State], which has the
+// methods of os.ProcessState. Where other code in the program took the status
+// (see Recovered), its SysUsage is nil.
+type ProcessState = ward.State
+
+// A Process is a child that [Cmd.Start] started, with the field and the methods
+// of os.Process. Unlike there, all methods may be called at any time by any
+// goroutine, but for Release, which sets Pid.
+type Process struct {
+	Pid int
+
+	handle ward.Handle
+}
+
+var (
+	errReleased       = errors.New("os: process already released")
+	errNotInitialized = errors.New("os: process not initialized")
+)
+
+// Wait waits for the exit, any number of times. After Release it returns
+// syscall.EINVAL.
+func (p *Process) Wait() (*ProcessState, error) {
+	if p.handle == nil {
+		return nil, errNotInitialized
+	}
+	state, err := p.handle.Wait(context.Background())
+	if errors.Is(err, ward.ErrClosed) {
+		err = syscall.EINVAL
+	}
+	return state, err
+}
+
+// Signal sends sig. It returns os.ErrProcessDone once the child is known to be
+// gone, be it waited for or not.
+func (p *Process) Signal(sig os.Signal) error {
+	if p.handle == nil {
+		return errNotInitialized
+	}
+	return reason(p.handle.Signal(sig))
+}
+
+// Kill is Signal with os.Kill: the child alone, whatever Cmd.Tree is.
+func (p *Process) Kill() error { return p.Signal(os.Kill) }
+
+// Release lets go of the child: it goes on, and is still reaped when it ends.
+// As in package os, Pid becomes -1, but for Windows.
+func (p *Process) Release() error {
+	if p.handle == nil {
+		return errNotInitialized
+	}
+	err := p.handle.Close()
+	if runtime.GOOS == "windows" {
+		if err != nil {
+			return syscall.EINVAL
+		}
+		return nil
+	}
+	p.Pid = -1
+	return nil
+}
+
+// WithHandle calls f with the system's handle, as [ward.Handle] does.
+func (p *Process) WithHandle(f func(handle uintptr)) error {
+	if p.handle == nil {
+		return os.ErrNoHandle
+	}
+	return reason(p.handle.WithHandle(f))
+}
+
+// reason returns err in the words of package os: the bare cause.
+func reason(err error) error {
+	switch {
+	case errors.Is(err, os.ErrProcessDone):
+		return os.ErrProcessDone
+	case errors.Is(err, ward.ErrClosed):
+		return errReleased
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		return call.Err
+	}
+	if failed, ok := errors.AsType[*ward.Error](err); ok {
+		return failed.Err
+	}
+	return err
+}

@@ -1,0 +1,36 @@
+package exec_test
+
+import (
+	"os"
+	osexec "os/exec"
+	"testing"
+
+	"github.com/wardproc/ward"
+)
+
+// TestVariants runs all tests again on the backend and the spawn path that are
+// not the system's first choice.
+func TestVariants(t *testing.T) {
+	if os.Getenv("WARD") != "" {
+		t.Skip("the environment variable WARD has made its choice: this run is a variant")
+	}
+	caps := ward.Capabilities()
+	if caps.Backend != "pidfd" && caps.Backend != "procdesc" && caps.Backend != "kqueue" {
+		t.Skip("the backend is " + caps.Backend + ", and there is no other")
+	}
+	variants := []string{"backend=fallback"}
+	if caps.Backend == "pidfd" && caps.Spawn == "fast" {
+		variants = append(variants, "spawn=std")
+	}
+	self, err := os.Executable()
+	check(t, err)
+	for _, variant := range variants {
+		t.Run(variant, func(t *testing.T) {
+			cmd := osexec.Command(self)
+			cmd.Env = append(os.Environ(), "WARD="+variant)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}

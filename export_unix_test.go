@@ -1,0 +1,42 @@
+//go:build unix
+
+package ward
+
+import "os"
+
+// BeginStart is the first half of a Start that takes its time: it has come to
+// where its child is or is not there yet. finish is the second half, with the
+// child, and fail is that without.
+func BeginStart() (finish func(pid int) Handle, fail func()) {
+	c := table.begin()
+	fail = func() { table.end(c) }
+	return func(pid int) Handle {
+		r, w, err := os.Pipe()
+		if err != nil {
+			panic(err)
+		}
+		w.Close()
+		b := &numbered{lifeline: r, release: func() {}}
+		p := newProcess(pid, b)
+		b.process = p
+		table.add(p)
+		table.end(c)
+		table.needSweeper()
+		go b.listen()
+		return p
+	}, fail
+}
+
+// Pace runs n rounds, with a hint always there.
+func Pace(n int, look func()) {
+	r := rounds{hint: make(chan os.Signal, 1)}
+	for range n {
+		select {
+		case r.hint <- os.Interrupt:
+		default:
+		}
+		r.due(nil)
+		r.round(look)
+	}
+	<-r.rest
+}

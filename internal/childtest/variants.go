@@ -1,0 +1,91 @@
+package childtest
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+// A Variant is an environment in which the same tests mean another backend,
+// another way to start a child, or children that are private.
+type Variant struct {
+	Name  string
+	Env   []string
+	Small bool   // not at full size, either, with -long
+	Lacks string // what the system would need for it
+}
+
+// Variants returns what the variable WARD can force, and private children.
+func Variants() []Variant { return append(forced(), private()...) }
+
+// Chosen returns the variable in the environment that has made such a choice for
+// all tests, if there is one.
+func Chosen() string {
+	for _, variable := range []string{"WARD", PrivateVariable, wardtest.RefuseVariable} {
+		if os.Getenv(variable) != "" {
+			return variable
+		}
+	}
+	return ""
+}
+
+// Tier is that of the children that Start and its like start.
+func Tier() ward.Tier {
+	if Private {
+		return ward.TierPrivate
+	}
+	return ward.Capabilities().Tier
+}
+
+// forced are the choices of the variable WARD.
+func forced() (variants []Variant) {
+	var values []string
+	switch caps := ward.Capabilities(); {
+	case caps.Backend == "pidfd":
+		values = []string{"backend=fallback", "recover=off"}
+		if caps.Spawn == "fast" {
+			values = append(values, "spawn=std")
+		}
+	case caps.Backend == "procdesc":
+		values = []string{"backend=kqueue", "backend=fallback", "recover=off"}
+	case caps.Backend == "kqueue":
+		values = []string{"backend=fallback", "recover=off"}
+	case caps.Backend == "waitobj" && caps.Features[0].OK:
+		values = []string{"packets=off"}
+	}
+	for _, value := range values {
+		variants = append(variants, Variant{Name: value, Env: []string{"WARD=" + value}})
+	}
+	return variants
+}
+
+// private are those in which all children are private, where they can be: as
+// the system offers it, and where the kernel reaps them, also by the keeper.
+func private() []Variant {
+	v := Variant{Name: "private", Env: []string{PrivateVariable + "=on"}}
+	h, err := TryStart(&ward.Attr{Private: true}, "exit", "0")
+	if errors.Is(err, errors.ErrUnsupported) {
+		v.Lacks = err.Error()
+	}
+	if err != nil {
+		return []Variant{v}
+	}
+	<-h.Done()
+	if f, _ := Feature(ward.Capabilities(), "CLONE_AUTOREAP"); !f.OK {
+		return []Variant{v}
+	}
+	return []Variant{v, {Name: "private=keeper", Env: append(v.Env, "WARD=private=keeper")}}
+}
+
+// Feature returns the feature whose name has word in it.
+func Feature(caps ward.Caps, word string) (ward.Feature, bool) {
+	for _, f := range caps.Features {
+		if strings.Contains(f.Name, word) {
+			return f, true
+		}
+	}
+	return ward.Feature{Name: word, Reason: "not looked for"}, false
+}

@@ -1,0 +1,83 @@
+//go:build unix
+
+package ward_test
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/wait4"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	wardtest.Register("late start", func([]string) { waitBesideLateStart() })
+}
+
+func TestWait4LeavesChildToAStartUnderWay(t *testing.T) {
+	needBackend(t)
+	runReport(t, nil, "late start")
+}
+
+// stranger starts a helper that belongs to no handle.
+func stranger(sys *syscall.SysProcAttr, files []uintptr, helper string, args ...string) int {
+	path, argv, env := wardtest.Command(helper, args...)
+	pid, _, err := syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
+	if err != nil {
+		complain("%v", err)
+	}
+	return pid
+}
+
+func waitBesideLateStart() {
+	for _, exits := range []bool{true, false} { // before Wait4 is called
+		finish, _ := ward.BeginStart()
+		r, w, err := os.Pipe()
+		if err != nil {
+			complain("%v", err)
+		}
+		pid := ofStart([]uintptr{r.Fd()}, "stdin", "9")
+		if exits {
+			w.Close()
+			time.Sleep(20 * time.Millisecond)
+		}
+		result := make(chan error)
+		go func() {
+			got, err := ward.Wait4(-1, nil, 0, nil)
+			if got > 0 {
+				complain("Wait4 took the child %d of a start", got)
+			}
+			result <- err
+		}()
+		time.Sleep(50 * time.Millisecond)
+		h := finish(pid)
+		w.Close()
+		if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 9 || state.SysUsage() == nil {
+			complain("Wait() = %v, %v", state, err)
+		}
+		if err := <-result; err != syscall.ECHILD {
+			complain("Wait4: %v", err)
+		}
+		r.Close()
+	}
+
+	// A start that hangs holds nothing else.
+	finish, _ := ward.BeginStart()
+	pid := stranger(nil, nil, "exit", "3")
+	var status syscall.WaitStatus
+	if got, err := ward.Wait4(-1, &status, 0, nil); got != pid || err != nil || status.ExitStatus() != 3 {
+		complain("Wait4 beside a start that hangs = %d, %v, %#x, want %d", got, err, status, pid)
+	}
+	pid = ofStart(nil, "exit", "9")
+	time.Sleep(20 * time.Millisecond)
+	if got, err := ward.Wait4(-1, nil, wait4.NoHang, nil); got > 0 && ward.Capabilities().Backend == "pidfd" || err != nil {
+		complain("Wait4 beside a start that hangs = %d, %v", got, err)
+	}
+	if state, err := finish(pid).Wait(context.Background()); err != nil || state.ExitCode() != 9 {
+		complain("Wait() = %v, %v", state, err)
+	}
+}

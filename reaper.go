@@ -1,0 +1,43 @@
+package ward
+
+import (
+	"context"
+	"time"
+)
+
+// A Reaper takes the orphans that come to a program which is PID 1 or has called
+// [SetSubreaper], when they have exited, and nothing else: no child of a
+// [Handle], and none that this program may wait for otherwise. Of those the ones
+// of os/exec and os.StartProcess, and whatever else has an [os.Process], show by
+// the pidfd that the standard library holds for them (Linux 5.4).
+//
+// The zero Reaper is ready for use. Its fields must not be changed during Run.
+type Reaper struct {
+	// Grace is how long a zombie is left alone that nobody seems to own. With
+	// 0 it is taken at once, or, where the standard library or the kernel has no
+	// pidfds and an owner cannot be told, after 2 seconds: an os/exec child that
+	// nobody waits for within that time loses its status. A program that starts
+	// children by system calls of its own, or by a C library, should set it, too.
+	Grace time.Duration
+
+	// Report, if not nil, is called by Run for each orphan that was taken.
+	Report func(pid int, state *State)
+}
+
+// Run takes orphans until ctx ends, and returns ctx.Err(). It hears of them by
+// SIGCHLD, without getting in the way of the program's own signal.Notify, and
+// looks every second without. What it spends is bounded, however many children
+// there are and exit: it rests for 20 times as long as it works.
+//
+// Any number of Reapers, and of calls of [Wait4], may run at once. Run wants the
+// /proc of its own pid namespace, and works more slowly without. It requires
+// Linux; elsewhere it returns errors.ErrUnsupported, and a loop over Wait4 does
+// what can be done.
+func (r *Reaper) Run(ctx context.Context) error { return r.run(ctx) }
+
+// SetSubreaper has the orphans among this program's descendants, those whose
+// parent has ended, come to this program and not to PID 1, or no longer. A child
+// does not inherit the setting. It wraps prctl(2) with PR_SET_CHILD_SUBREAPER on
+// Linux (3.4) and procctl(2) with PROC_REAP_ACQUIRE and PROC_REAP_RELEASE on
+// FreeBSD (10.2). Elsewhere it returns errors.ErrUnsupported.
+func SetSubreaper(on bool) error { return setSubreaper(on) }

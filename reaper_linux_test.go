@@ -1,0 +1,38 @@
+package ward_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+)
+
+// However many children exit, and live: a Reaper's rounds take a bounded share.
+func TestReaperRestsTwentyTimesAsLongAsItWorks(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var rounds int
+	var busy time.Duration
+	over := make(chan struct{})
+	begin := time.Now()
+	go func() {
+		defer close(over)
+		rounds, busy = ward.RunCounted(ctx, new(ward.Reaper))
+	}()
+	for range 20 {
+		startHeld(t)
+	}
+	for i := range 100 {
+		if state := wait(t, start(t, nil, "exit", strconv.Itoa(i))); state.ExitCode() != i {
+			t.Errorf("child %d: %v", i, state)
+		}
+	}
+	cancel()
+	<-over
+	all := time.Since(begin)
+	t.Logf("%d rounds for 100 exits, %v of %v", rounds, busy, all)
+	if rounds == 0 || 20*busy > all {
+		t.Errorf("%d rounds took %v of %v", rounds, busy, all)
+	}
+}

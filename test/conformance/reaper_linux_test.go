@@ -1,0 +1,280 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/tinyprog"
+	"github.com/wardproc/ward/internal/wait4"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	wardtest.Register("subreaper", func(args []string) {
+		if err := ward.SetSubreaper(true); err != nil {
+			complain("%v", err)
+		}
+		reapBesideOwners(args)
+	})
+	wardtest.Register("PID 1", func(args []string) { reapBesideOwners(args) })
+	wardtest.Register("PID 1 with its own proc", func(args []string) {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			complain("making the mounts private: %v", err)
+		}
+		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+			complain("mounting /proc: %v", err)
+		}
+		reapBesideOwners(args)
+	})
+	wardtest.Register("subreaper without pidfds", func(args []string) {
+		if err := wardtest.Refuse(syscall.ENOSYS, noPidfds...); err != nil {
+			complain("%v", err)
+		}
+		if err := ward.SetSubreaper(true); err != nil {
+			complain("%v", err)
+		}
+		reapBesideOwners(args)
+	})
+	wardtest.Register("litter", litter)
+	wardtest.Register("grace", func([]string) { giveGrace() })
+	wardtest.Register("not a subreaper", func([]string) { toggleSubreaper() })
+}
+
+var noPidfds = []wardtest.Call{
+	{Number: unix.SYS_PIDFD_SEND_SIGNAL},
+	{Number: unix.SYS_PIDFD_OPEN},
+	{Number: unix.SYS_CLONE3},
+	{Number: unix.SYS_WAITID, Arg: 1, Value: unix.P_PIDFD},
+}
+
+// crowd returns how many orphans there are, and as many own children.
+func crowd() string {
+	switch {
+	case *wardtest.Long:
+		return "10000"
+	case testing.Short():
+		return "200" // of litters of 100, and of 8 owners
+	}
+	return "400"
+}
+
+func TestReaperOfSubreaperTakesOrphansOnly(t *testing.T) { runReport(t, nil, "subreaper", crowd()) }
+
+func TestReaperWithoutPidfdsTakesOrphansOnly(t *testing.T) {
+	if childtest.Private {
+		t.Skip("no private children without pidfds")
+	}
+	runReport(t, nil, "subreaper without pidfds", crowd())
+}
+
+func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
+	if childtest.Private {
+		t.Skip("a private child cannot have a pid namespace of its own")
+	}
+	for helper, flags := range map[string]uintptr{
+		"PID 1":                   unix.CLONE_NEWPID,
+		"PID 1 with its own proc": unix.CLONE_NEWPID | unix.CLONE_NEWNS,
+	} {
+		t.Run(helper, func(t *testing.T) {
+			attr := &ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: flags}}
+			if _, err := tryStart(attr, "exit", "0"); errors.Is(err, syscall.EPERM) {
+				t.Skip("no CAP_SYS_ADMIN for a pid namespace")
+			}
+			runReport(t, attr, helper, crowd())
+		})
+	}
+}
+
+func TestReaperLeavesAZombieItsGrace(t *testing.T) { runReport(t, nil, "grace") }
+
+func TestSetSubreaperCanBeTakenBack(t *testing.T) { runReport(t, nil, "not a subreaper") }
+
+// orphanCode is the exit code of the orphan i of a litter.
+func orphanCode(i int) byte { return byte(1 + i%200) }
+
+// litter leaves orphans behind: every other one runs for a millisecond yet.
+func litter(args []string) {
+	n, _ := strconv.Atoi(args[0])
+	brief, nap := args[1], args[2]
+	for i := range n {
+		path := brief
+		if orphanCode(i) == 1 {
+			path = nap // which exits with 0
+		}
+		if _, _, err := syscall.StartProcess(path, []string{path, string([]byte{orphanCode(i)})}, nil); err != nil {
+			complain("%v", err)
+		}
+	}
+}
+
+// reapBesideOwners has orphans and own children, of handles and of os/exec, at
+// once, and checks that each comes to whom it belongs.
+func reapBesideOwners(args []string) {
+	n, _ := strconv.Atoi(args[0])
+	brief, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
+	if err != nil {
+		complain("%v", err)
+	}
+	nap, err := childtest.Tiny(tinyprog.Nap(runtime.GOARCH))
+	if err != nil {
+		complain("%v", err)
+	}
+	const perLitter = 100
+
+	// What nobody waits for must not hide the others.
+	late := exec.Command(brief, "\x05")
+	if err := late.Start(); err != nil {
+		complain("%v", err)
+	}
+	var reported atomic.Int64
+	codes := map[int]int{}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopped := make(chan error)
+	go func() {
+		reaper := ward.Reaper{Report: func(pid int, state *ward.State) {
+			if state.Pid() != pid || state.SysUsage() == nil {
+				complain("reported %v of %d as of %d", state, state.Pid(), pid)
+			}
+			codes[state.ExitCode()]++
+			reported.Add(1)
+		}}
+		stopped <- reaper.Run(ctx)
+	}()
+
+	var owners sync.WaitGroup
+	begin := func(run func(i int), n int) {
+		owners.Go(func() {
+			for i := range n {
+				run(i)
+			}
+		})
+	}
+	for range 4 {
+		begin(func(i int) { ofHandle(brief, byte(i)) }, n/8)
+		begin(func(i int) { ofExec(brief, byte(i)) }, n/8)
+	}
+	begin(func(int) {
+		path, argv, env := wardtest.Command("litter", strconv.Itoa(perLitter), brief, nap)
+		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, os.Stdout, os.Stderr}})
+		if err != nil {
+			complain("%v", err)
+		}
+		if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
+			complain("litter: %v, %v", state, err)
+		}
+	}, n/perLitter)
+	owners.Wait()
+
+	orphans := n
+	abandoned := late.Process.WithHandle(func(uintptr) {}) != nil // it seems: see Grace
+	if abandoned {
+		orphans++
+	}
+	for deadline := time.Now().Add(time.Minute); reported.Load() < int64(orphans) && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-stopped; err != context.Canceled {
+		complain("Run: %v", err)
+	}
+	want := map[int]int{}
+	for i := range perLitter {
+		code := int(orphanCode(i))
+		if code == 1 {
+			code = 0
+		}
+		want[code] += n / perLitter
+	}
+	if abandoned {
+		want[5]++
+	}
+	if !maps.Equal(codes, want) {
+		complain("%d orphans reported, by exit code %v, want %d, %v", reported.Load(), codes, orphans, want)
+	}
+	if err := late.Wait(); !abandoned && late.ProcessState.ExitCode() != 5 {
+		complain("a child that was not waited for: %v", err)
+	}
+	if pid, err := syscall.Wait4(-1, nil, wait4.NoHang, nil); err != syscall.ECHILD {
+		complain("left: %d, %v", pid, err)
+	}
+	fmt.Printf("%d orphans reaped beside %d own children\n", n, n)
+}
+
+func ofHandle(path string, code byte) {
+	h, err := childtest.StartProgram(path, []string{path, string([]byte{code | 1})}, nil)
+	if err != nil {
+		complain("%v", err)
+	}
+	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != int(code|1) || state.Recovered() {
+		complain("Wait() = %v, %v, want %d", state, err, code|1)
+	}
+}
+
+func ofExec(path string, code byte) {
+	cmd := exec.Command(path, string([]byte{code | 1}))
+	err := cmd.Run()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != int(code|1) {
+		complain("os/exec: %v, want %d", err, code|1)
+	}
+}
+
+func giveGrace() {
+	taken := make(chan int, 10)
+	reap := func(grace time.Duration) (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			r := ward.Reaper{Grace: grace, Report: func(pid int, _ *ward.State) { taken <- pid }}
+			if err := r.Run(ctx); err != context.Canceled {
+				complain("Run: %v", err)
+			}
+		}()
+		return func() {
+			cancel()
+			<-over
+		}
+	}
+	stop := reap(time.Hour)
+	mine := stranger(nil, nil, "exit", "4")
+	time.Sleep(50 * time.Millisecond)
+	var status syscall.WaitStatus
+	if pid, err := syscall.Wait4(mine, &status, 0, nil); pid != mine || status.ExitStatus() != 4 {
+		complain("wait4 within the grace = %d, %v, %#x", pid, err, status)
+	}
+	stop()
+	stop = reap(50 * time.Millisecond)
+	defer stop()
+	mine = stranger(nil, nil, "exit", "4")
+	if pid := <-taken; pid != mine {
+		complain("took %d, want %d", pid, mine)
+	}
+}
+
+func toggleSubreaper() {
+	for _, on := range []bool{true, false} {
+		if err := ward.SetSubreaper(on); err != nil {
+			complain("SetSubreaper(%v): %v", on, err)
+		}
+		var set int32
+		if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&set)), 0, 0, 0); err != nil || set != 0 != on {
+			complain("after SetSubreaper(%v): %d, %v", on, set, err)
+		}
+	}
+}

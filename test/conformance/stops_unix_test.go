@@ -1,0 +1,60 @@
+//go:build unix && !aix
+
+package conformance_test
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wait4"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	wardtest.Register("stop and wait", func([]string) { stopAndWait() })
+}
+
+func TestWait4ReportsStopsOfStrangersOnly(t *testing.T) { runReport(t, nil, "stop and wait") }
+
+func stopAndWait() {
+	r, w, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	path, argv, env := wardtest.Command("stdin", "3")
+	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
+	if err != nil {
+		complain("%v", err)
+	}
+	pid := stranger(nil, []uintptr{r.Fd()}, "stdin", "4")
+	const stops = syscall.WUNTRACED | wait4.NoHang
+	h.Signal(syscall.SIGSTOP)
+	for range 100 {
+		if got, err := ward.Wait4(-1, nil, stops, nil); got != 0 || err != nil {
+			complain("Wait4 with a handle's child stopped = %d, %v", got, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	syscall.Kill(pid, syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED, nil); got != pid || err != nil || !status.Stopped() || status.StopSignal() != syscall.SIGSTOP {
+		complain("Wait4 = %d, %v, status %#x; want a stop of %d", got, err, status, pid)
+	}
+	h.Signal(syscall.SIGCONT)
+	syscall.Kill(pid, syscall.SIGCONT)
+	if got, err := ward.Wait4(-1, &status, syscall.WCONTINUED, nil); got != pid || err != nil || !status.Continued() {
+		complain("Wait4 = %d, %v, status %#x; want %d to continue", got, err, status, pid)
+	}
+	w.Close()
+	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED|syscall.WCONTINUED, nil); got != pid || err != nil || status.ExitStatus() != 4 {
+		complain("Wait4 = %d, %v, status %#x; want %d to exit", got, err, status, pid)
+	}
+	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 3 {
+		complain("Wait() = %v, %v", state, err)
+	}
+}

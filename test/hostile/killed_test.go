@@ -1,0 +1,88 @@
+package hostile_test
+
+import (
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	wardtest.Register("killed", func(args []string) { startUntilKilled(size(args)) })
+	wardtest.Register("kill", func(args []string) { killStarters(size(args)) })
+}
+
+// TestNothingIsLeftOfAKilledProgram kills programs in the middle of their starts.
+func TestNothingIsLeftOfAKilledProgram(t *testing.T) {
+	inEachVariant(t, ward.Attr{}, "kill", 5, 100)
+}
+
+// killStarters starts programs that start children, and kills each after some of
+// them. All that comes of a program has its output, its keeper and children that
+// are not complete included: at the end of file everything is gone.
+func killStarters(rounds int) {
+	const (
+		children = 200
+		patience = 30 * time.Second
+	)
+	for range rounds {
+		r, w, err := os.Pipe()
+		if err != nil {
+			complain("%v", err)
+		}
+		path, argv, env := wardtest.Command("killed", strconv.Itoa(children))
+		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w}})
+		if err != nil {
+			complain("Start: %v", err)
+		}
+		w.Close()
+		some := make([]byte, 1+rand.IntN(children/2))
+		if n, err := io.ReadFull(r, some); err != nil {
+			complain("%q for %d children: %v", some[:n], len(some), err)
+		}
+		if err := h.Kill(); err != nil {
+			complain("Kill: %v", err)
+		}
+		<-h.Done()
+		// Where the read cannot have a deadline, that of the tests is the limit.
+		r.SetReadDeadline(time.Now().Add(patience))
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			complain("a process is left %v after its program was killed: %v", patience, err)
+		}
+		r.Close()
+	}
+}
+
+// startUntilKilled starts children that end with their input, which is this
+// program's to end, and writes a byte for each.
+func startUntilKilled(n int) {
+	input, end, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	path, argv, env := waiting()
+	var next atomic.Int64
+	var starters sync.WaitGroup
+	for range 8 {
+		starters.Go(func() {
+			for next.Add(1) <= int64(n) {
+				attr := &ward.Attr{Env: env, Files: []*os.File{input, os.Stdout}}
+				if _, err := childtest.StartProgram(path, argv, attr); err != nil {
+					complain("Start: %v", err)
+				}
+				os.Stdout.WriteString(".")
+			}
+		})
+	}
+	starters.Wait()
+	time.Sleep(time.Hour)
+	end.Close()
+}

@@ -1,0 +1,156 @@
+package hostile_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	wardtest.Register("few numbers", func(args []string) { signalBesideStrangers(size(args)) })
+}
+
+// TestNoSignalReachesAStranger has a pid namespace with so few numbers that one
+// is given again some milliseconds after its process is gone.
+func TestNoSignalReachesAStranger(t *testing.T) {
+	attr := ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}}
+	switch h, err := childtest.TryStart(&attr, "exit", "0"); {
+	case errors.Is(err, syscall.EPERM):
+		t.Skip("no CAP_SYS_ADMIN for a pid namespace")
+	case err != nil:
+		t.Fatal(err)
+	default:
+		<-h.Done()
+	}
+	inEachVariant(t, attr, "few numbers", 5_000, 200_000, "recover=off", "spawn=std")
+}
+
+// The numbers that a new process may have. What is smaller the kernel gives once
+// only, to those that come first.
+const (
+	smallest = 300 // RESERVED_PIDS
+	largest  = 499
+)
+
+// signalBesideStrangers is PID 1. It starts children, signals handles of those
+// that are going and those that are gone, and meanwhile has strangers come and
+// go: they are its children, too, but no handle's. Any signal ends a stranger,
+// which then says so by its status, and so do children that nobody meant.
+func signalBesideStrangers(n int) {
+	stop := make(chan struct{})
+	var others, starters sync.WaitGroup
+	fewNumbers(&others, stop)
+
+	var recent suspects
+	sent, done := 0, 0
+	others.Go(func() {
+		for !isClosed(stop) {
+			if recent.any().kill() == nil {
+				sent++
+			} else {
+				done++
+			}
+			if (sent+done)%64 == 0 { // the children need a processor, too
+				time.Sleep(10 * time.Microsecond)
+			}
+		}
+	})
+	var strangers, shot atomic.Int64
+	for range 4 {
+		others.Go(func() {
+			for !isClosed(stop) {
+				strangers.Add(1)
+				if beStranger() {
+					shot.Add(1)
+				}
+			}
+		})
+	}
+
+	var next, reused atomic.Int64
+	var seen sync.Map // the numbers
+	for range 8 {
+		starters.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				s, err := startSuspect(byte(i%255 + 1))
+				if err != nil {
+					complain("Start: %v", err)
+				}
+				if _, again := seen.LoadOrStore(s.PID(), true); again {
+					reused.Add(1)
+				}
+				recent.put(int(i), s)
+				s.check()
+			}
+		})
+	}
+	starters.Wait()
+	close(stop)
+	others.Wait()
+	fmt.Printf("%d children, %d numbers given again, %d signals sent and %d refused, %d strangers, of whom %d got one\n",
+		n, reused.Load(), sent, done, strangers.Load(), shot.Load())
+	if shot.Load() > 0 {
+		complain("signals reached strangers")
+	}
+	if reused.Load() == 0 || sent == 0 || done == 0 || strangers.Load() == 0 {
+		complain("this shows nothing")
+	}
+}
+
+// fewNumbers has the kernel give numbers up to largest only.
+func fewNumbers(others *sync.WaitGroup, stop <-chan struct{}) {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		complain("making the mounts private: %v", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		complain("mounting /proc: %v", err)
+	}
+	write := func(file string, number int) {
+		if err := os.WriteFile("/proc/sys/kernel/"+file, fmt.Append(nil, number), 0); err != nil {
+			complain("%v", err)
+		}
+	}
+	// Before Linux 6.14 pid_max is that of the whole system.
+	if !wardtest.KernelBefore(6, 14) {
+		write("pid_max", largest+1)
+		return
+	}
+	others.Go(func() {
+		for !isClosed(stop) {
+			write("ns_last_pid", smallest)
+		}
+	})
+}
+
+// beStranger starts a stranger, lets it live while some other process starts,
+// and reports whether it got a signal.
+func beStranger() (shot bool) {
+	path, argv, env := waiting()
+	r, w, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: []uintptr{r.Fd()}})
+	if err != nil {
+		complain("start of a stranger: %v", err)
+	}
+	r.Close()
+	time.Sleep(rand.N(10 * time.Millisecond))
+	w.Close()
+	var status syscall.WaitStatus
+	if got, err := syscall.Wait4(pid, &status, 0, nil); got != pid {
+		complain("wait for a stranger: %v", err)
+	}
+	return status.Signaled()
+}

@@ -1,0 +1,123 @@
+package ward
+
+import (
+	"math"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+	if set, _ := environment(); !usePidfd(set) || zombiesHold.Err() != nil {
+		return waitByNumber(pid, status, options, usage)
+	}
+	idType, id, err := waitTarget(pid, options)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		child, err := waitFor(idType, id, options)
+		if child == 0 {
+			return 0, err
+		}
+		z, err := hold(child)
+		switch err {
+		case nil:
+		case unix.ESRCH, unix.EINVAL, unix.ENOENT: // gone, and the number perhaps a thread's
+			continue
+		default: // no descriptor left
+			return waitByNumber(pid, status, options, usage)
+		}
+		state, decided := z.takeForeign(options)
+		z.release()
+		switch {
+		case state != nil:
+			if status != nil {
+				*status = state.status
+			}
+			if usage != nil {
+				*usage = state.usage
+			}
+			return state.pid, nil
+		case !decided && options&unix.WNOHANG != 0:
+			return 0, nil
+		}
+	}
+}
+
+// waitTarget returns the first two arguments of waitid(2) for those of wait4(2),
+// which makes the same errors.
+func waitTarget(pid, options int) (idType, id int, err error) {
+	const allowed uint32 = unix.WNOHANG | unix.WUNTRACED | unix.WCONTINUED | unix.WNOTHREAD | unix.WCLONE | unix.WALL
+	switch {
+	case uint32(options)&^allowed != 0:
+		return 0, 0, unix.EINVAL
+	case pid < -math.MaxInt32:
+		return 0, 0, unix.ESRCH
+	case pid < -1:
+		return unix.P_PGID, -pid, nil
+	case pid == -1:
+		return unix.P_ALL, 0, nil
+	case pid == 0:
+		return unix.P_PGID, 0, nil // our own; Linux 5.4, as P_PIDFD
+	}
+	return unix.P_PID, pid, nil
+}
+
+// waitFor waits for a child as wait4(2) would and returns its number, without
+// taking it. A handle's child that has exited is handed over on the way.
+func waitFor(idType, id, options int) (int, error) {
+	for {
+		var info siginfo
+		err := waitid(idType, id, &info, options|unix.WEXITED|unix.WNOWAIT, nil)
+		if err != nil || info.signo == 0 {
+			return 0, err
+		}
+		pid := int(info.pid)
+		if p := table.child(pid); p == nil || !p.reap() {
+			return pid, nil
+		}
+	}
+}
+
+// takeForeign takes the child unless it is a handle's. It is undecided where that
+// cannot be known yet.
+func (z zombie) takeForeign(options int) (state *State, decided bool) {
+	seen := z.look(options | unix.WEXITED)
+	if seen == nil {
+		return nil, true // somebody else has it
+	}
+	owner, decided := z.owner()
+	switch {
+	case !decided:
+		return nil, false
+	case owner == nil:
+		return z.take(options | unix.WEXITED), true
+	case seen.waitCode() > childDumped:
+		z.take(options) // a stop, which would stay in front of what comes next
+	default:
+		owner.reap()
+	}
+	return nil, true
+}
+
+// owner returns the handle's process, if it is one, of a child that has been
+// seen to be gone. If the child is that of a start under way, that ends soon. A
+// start that does not, as its program is on a slow file system, has another
+// child, and its pidfd in our table tells it from the zombie.
+func (z zombie) owner() (p *process, decided bool) {
+	p, starts := table.find(z.pid)
+	if p != nil || len(starts) == 0 {
+		return p, true
+	}
+	if !await(starts, 10*time.Millisecond) {
+		if pids, err := owned(); err == nil && !pids[z.pid] {
+			return nil, true
+		}
+		if !await(starts, startPatience) {
+			return nil, false
+		}
+	}
+	return table.child(z.pid), true
+}

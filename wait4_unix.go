@@ -1,0 +1,136 @@
+//go:build unix
+
+package ward
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/wait4"
+)
+
+// Wait4 is syscall.Wait4 for programs that wait for any child, as a loop over
+// wait4(-1) does: it never returns a child that a [Handle] owns. When it meets
+// one that has exited it sees to it that the handle has the status, resource
+// usage included, and looks further. All else it returns as wait4(2) does:
+// arguments, results and errors are those of syscall.Wait4, and children of
+// os/exec are like any others to it.
+//
+// To the caller it is as if other threads of the program waited for the
+// children of handles. They count as children: with WNOHANG the result is 0
+// while one runs, and ECHILD only when no child at all is left. That they stop
+// or continue (WUNTRACED, WCONTINUED) is reported to nobody.
+//
+// A child that exits while the Start that makes it is under way is its handle's,
+// too. For that Wait4 may wait, also with WNOHANG, until the starts of that
+// moment are over: a fraction of a millisecond, and not more than a second.
+//
+// On Linux 5.4 and later Wait4 looks at an exited child, holds it by a pidfd, and
+// takes it when it is known to be nobody's. On other Unix systems, and where
+// pidfds are refused, it takes the child first; the handles wait and signal
+// before or after, never meanwhile, and get the status handed over. Should then a
+// Start hang for a second (say, on the file system of its program) while other
+// children exit, and one of them be its own, Wait4 may return that one as well;
+// and it may return the child of a Start that fails, or with which the package
+// has only tried something.
+func Wait4(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+	return waitForeign(pid, status, options, usage)
+}
+
+// numbers is held for reading while a handle waits or signals, and for writing
+// while Wait4 takes a child by number: a number is never used that is no more
+// its child's.
+var numbers sync.RWMutex
+
+// startPatience is how long Wait4 and the Reaper wait for starts to be over.
+const startPatience = time.Second
+
+// waitByNumber is Wait4 by nothing but wait4(2): it takes a child and hands it
+// over if it is a handle's.
+func waitByNumber(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+	got, err := takeForeign(pid, status, options|wait4.NoHang, usage)
+	if got != 0 || err != nil || options&wait4.NoHang != 0 {
+		return got, err
+	}
+	if err := mux.ReservePoller(); err != nil { // for the timers
+		return 0, syscall.EMFILE
+	}
+	hint := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGCHLD) {
+		signal.Notify(hint, syscall.SIGCHLD)
+		defer signal.Stop(hint)
+	}
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		got, err := takeForeign(pid, status, options|wait4.NoHang, usage)
+		if got != 0 || err != nil {
+			return got, err
+		}
+		select {
+		case <-hint:
+		case <-time.After(pause): // signals are not counted
+		}
+	}
+}
+
+// takeForeign takes children, without blocking in the kernel, until one is no
+// handle's.
+func takeForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+	for {
+		state, owner, starts, err := takeAny(pid, options)
+		switch {
+		case state == nil:
+			return 0, err
+		case owner != nil:
+			owner.reap()
+			continue
+		case len(starts) > 0 && !unclaimed(state, starts):
+			continue
+		}
+		if status != nil {
+			*status = state.status
+		}
+		if usage != nil {
+			*usage = state.usage
+		}
+		return state.pid, nil
+	}
+}
+
+// takeAny takes one child and finds out whose it is.
+func takeAny(pid, options int) (state *State, owner *process, starts []*cohort, err error) {
+	numbers.Lock()
+	defer numbers.Unlock()
+	state = &State{hasUsage: true}
+	state.pid, err = syscall.Wait4(pid, &state.status, options, &state.usage)
+	if state.pid <= 0 {
+		return nil, nil, nil, err
+	}
+	if !state.status.Exited() && !state.status.Signaled() {
+		owner, starts = table.find(state.pid)
+		return state, owner, nil, nil // a stop, which nothing is to be done about
+	}
+	owner, starts = table.park(state)
+	if owner != nil {
+		owner.handed = state
+	}
+	return state, owner, starts, nil
+}
+
+// unclaimed waits for the starts under way and reports whether the child is none
+// of theirs. One that is late still finds the status.
+func unclaimed(state *State, starts []*cohort) bool {
+	if await(starts, startPatience) {
+		return table.unpark(state)
+	}
+	go func() {
+		for _, c := range starts {
+			<-c.over
+		}
+		table.unpark(state)
+	}()
+	return table.isParked(state)
+}
