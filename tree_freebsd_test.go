@@ -256,34 +256,6 @@ func TestKillTreeAfterATheftKillsTheRest(t *testing.T) {
 	f.mustEnd(t)
 }
 
-func TestKillTreeOfNobodyIsDone(t *testing.T) {
-	needTree(t)
-	h := start(t, &ward.Attr{Tree: true}, "exit", "0")
-	wait(t, h)
-	if err := h.KillTree(); !errors.Is(err, os.ErrProcessDone) {
-		t.Errorf("KillTree: %v", err)
-	}
-	h.Close()
-	if err := h.KillTree(); !errors.Is(err, ward.ErrClosed) {
-		t.Errorf("KillTree of a closed handle: %v", err)
-	}
-}
-
-func TestKillTreeLeavesOthersAlone(t *testing.T) {
-	needTree(t)
-	other, child := startFamily(t, "exit", "stay"), startHeld(t)
-	wait(t, other)
-	f := startFamily(t, "stay", "stay")
-	if err := f.KillTree(); err != nil {
-		t.Fatal(err)
-	}
-	f.mustEnd(t)
-	other.mustLive(t)
-	if _, err := child.TryWait(); !errors.Is(err, ward.ErrRunning) {
-		t.Errorf("a child that is in no tree: %v", err)
-	}
-}
-
 // TestWhoIsLetGoOfIsReaped has descendants that outlive the child and its handle.
 func TestWhoIsLetGoOfIsReaped(t *testing.T) {
 	needTree(t)
