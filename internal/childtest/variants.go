@@ -40,6 +40,13 @@ func Tier() ward.Tier {
 	return ward.Capabilities().Tier
 }
 
+// Autoreaps reports whether private children are those that the kernel reaps:
+// then nobody has their resource usage, and a wait may find that one runs.
+func Autoreaps() bool {
+	f, _ := Feature(ward.Capabilities(), "CLONE_AUTOREAP")
+	return f.OK && os.Getenv("WARD") != "private=keeper"
+}
+
 // forced are the choices of the variable WARD.
 func forced() (variants []Variant) {
 	var values []string
