@@ -132,8 +132,16 @@ func (k *Keeper) Wait(pidfd int, info *unix.Siginfo, options int, usage *unix.Ru
 	return err
 }
 
-// Gone reports whether the keeper has been killed.
-func (k *Keeper) Gone() bool { return atomic.LoadUint32(&k.program.shared.running) == 0 }
+// Gone reports whether the keeper has been killed and its children have another
+// parent, whom they get before the pidfd becomes readable. A little earlier, when
+// its memory is gone, nobody can wait for them.
+func (k *Keeper) Gone() bool {
+	if atomic.LoadUint32(&k.program.shared.running) != 0 {
+		return false
+	}
+	n, _ := unix.Poll([]unix.PollFd{{Fd: int32(k.pidfd), Events: unix.POLLIN}}, 0)
+	return n == 1
+}
 
 // End ends a keeper that has no children, or reaps one that is gone.
 func (k *Keeper) End() {

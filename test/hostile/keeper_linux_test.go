@@ -27,8 +27,6 @@ func init() {
 // done to them, while somebody kills the parents of their processes.
 func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
 	childtest.NeedBackend(t)
-	env := []string{"WARD=private=keeper", childtest.PrivateVariable + "=on"}
-	attr := &ward.Attr{Env: env}
 	if h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0"); errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	} else if err == nil {
@@ -38,12 +36,18 @@ func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
 	if *wardtest.Long {
 		n = 20_000
 	}
-	childtest.Report(t, attr, "lose keepers", strconv.Itoa(n))
+	for _, setting := range []string{"private=keeper", "private=keeper,recover=off"} {
+		t.Run(setting, func(t *testing.T) {
+			env := []string{"WARD=" + setting, childtest.PrivateVariable + "=on"}
+			childtest.Report(t, &ward.Attr{Env: env}, "lose keepers", strconv.Itoa(n))
+		})
+	}
 }
 
 // useWhileKeepersDie has starters put children into a set, from which as many
 // others take them; meanwhile they are asked for their state, and half of them
-// are killed. This program takes its orphans itself, so no status is lost.
+// are killed. This program takes its orphans itself, so no status is lost but
+// those that went down with a keeper, where they cannot be recovered.
 func useWhileKeepersDie(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
 		complain("%v", err)
@@ -52,7 +56,7 @@ func useWhileKeepersDie(n int) {
 	left := wardtest.Watch()
 	var recent suspects
 	var set ward.Set
-	var next, added, refused, right, killed atomic.Int64
+	var next, added, refused, right, lost, killed atomic.Int64
 	stop := make(chan struct{})
 	var starters, takers, others sync.WaitGroup
 	for range 8 {
@@ -80,7 +84,7 @@ func useWhileKeepersDie(n int) {
 	})
 	others.Go(func() {
 		for !isClosed(stop) {
-			if _, err := recent.any().TryWait(); err != nil && err != ward.ErrRunning {
+			if _, err := recent.any().TryWait(); err != nil && err != ward.ErrRunning && !errors.Is(err, ward.ErrStatusLost) {
 				complain("TryWait: %v", err)
 			}
 		}
@@ -102,8 +106,11 @@ func useWhileKeepersDie(n int) {
 				h, err := set.Next(context.Background())
 				switch {
 				case err == nil:
-					h.(*suspect).check()
-					right.Add(1)
+					if err := h.(*suspect).check(); err == nil {
+						right.Add(1)
+					} else if lost.Add(1); ward.Capabilities().Tier != ward.TierDetectable {
+						complain("%v", err)
+					}
 				case !errors.Is(err, ward.ErrEmpty):
 					complain("Next: %v", err)
 				case last:
@@ -117,8 +124,9 @@ func useWhileKeepersDie(n int) {
 	close(stop)
 	takers.Wait()
 	others.Wait()
-	fmt.Printf("%d keepers killed; %d children, each once and right, %d not started\n", killed.Load(), right.Load(), refused.Load())
-	if right.Load() != added.Load() || killed.Load() == 0 || right.Load() == 0 {
+	fmt.Printf("%d keepers killed; %d children right, %d lost, each once; %d not started\n",
+		killed.Load(), right.Load(), lost.Load(), refused.Load())
+	if right.Load()+lost.Load() != added.Load() || killed.Load() == 0 || right.Load() == 0 {
 		complain("want %d children, and keepers killed", added.Load())
 	}
 	if err := left(); err != nil {

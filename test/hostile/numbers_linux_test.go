@@ -61,7 +61,7 @@ func signalBesideStrangers(n int) {
 			} else {
 				done++
 			}
-			if (sent+done)%64 == 0 { // the children need a processor, too
+			if (sent+done)%16 == 0 { // the children need a processor, too
 				time.Sleep(10 * time.Microsecond)
 			}
 		}
@@ -91,7 +91,9 @@ func signalBesideStrangers(n int) {
 					reused.Add(1)
 				}
 				recent.put(int(i), s)
-				s.check()
+				if err := s.check(); err != nil {
+					complain("%v", err)
+				}
 			}
 		})
 	}

@@ -44,9 +44,12 @@ func (s *suspect) kill() error {
 	return err
 }
 
-// check waits and compares.
-func (s *suspect) check() {
+// check waits and compares. It returns ErrStatusLost, if that is the result.
+func (s *suspect) check() error {
 	state, err := s.Wait(context.Background())
+	if errors.Is(err, ward.ErrStatusLost) {
+		return err
+	}
 	if err != nil || state.Pid() != s.PID() {
 		complain("child %d: Wait() = %v, %v", s.PID(), state, err)
 	}
@@ -56,6 +59,7 @@ func (s *suspect) check() {
 	if !killed && state.ExitCode() != int(s.code) {
 		complain("child %d with exit code %d, killed: %v; it ended with %v", s.PID(), s.code, s.killed, state)
 	}
+	return nil
 }
 
 // suspects are the latest children, some of them as old as their number can get.
