@@ -3,6 +3,7 @@ package childtest
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/wardproc/ward"
@@ -38,6 +39,16 @@ func Tier() ward.Tier {
 		return ward.TierPrivate
 	}
 	return ward.Capabilities().Tier
+}
+
+// ReachesOrphans tells whether KillTree is promised to reach the rest of a tree
+// after the child's exit.
+func ReachesOrphans() bool {
+	if runtime.GOOS == "windows" || runtime.GOOS == "freebsd" {
+		return true
+	}
+	f, _ := Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
+	return f.OK
 }
 
 // Autoreaps reports whether private children are those that the kernel reaps:

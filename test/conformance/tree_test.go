@@ -3,22 +3,11 @@ package conformance_test
 import (
 	"errors"
 	"os"
-	"runtime"
 	"testing"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 )
-
-// reachesOrphans tells whether KillTree is promised to reach the rest of a tree
-// after the child's exit.
-func reachesOrphans() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "freebsd" {
-		return true
-	}
-	f, _ := childtest.Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
-	return f.OK
-}
 
 func TestKillTreeKillsDescendants(t *testing.T) {
 	for _, attr := range []string{"tree", "tree kill"} {
@@ -64,7 +53,7 @@ func TestKillTreeAfterTheExitKillsTheRest(t *testing.T) {
 		}
 		f.MustLive(t)
 		err := h.KillTree()
-		if !reachesOrphans() {
+		if !childtest.ReachesOrphans() {
 			if !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("KillTree of a group that is known by number: %v", err)
 			}
