@@ -39,9 +39,6 @@ func refused() (variants []childtest.Variant) {
 	}
 	for i := range variants {
 		variants[i].Small = true
-		if built("-race", "true") && strings.Contains(variants[i].Env[0], "clone3=EPERM") {
-			variants[i].Lacks = "the race detector's C library starts no thread if clone3 fails with anything but ENOSYS"
-		}
 	}
 	return variants
 }

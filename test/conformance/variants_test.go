@@ -20,7 +20,9 @@ func TestVariants(t *testing.T) {
 	}
 	needBackend(t)
 	variants := childtest.Variants()
-	if !testing.Short() { // the filters are many, and the same on every kernel
+	// The filters are many, the same on every kernel, and lead to code that the
+	// forced choices show the race detector.
+	if !testing.Short() && !built("-race", "true") {
 		variants = append(variants, refused()...)
 	}
 	for _, v := range variants {
