@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	roundInterval = time.Second // the longest time without a round
+	roundInterval = time.Second // the longest time without a round, but for the rest
 	restFactor    = 20
+	longestRest   = 5 * time.Second
 )
 
 // rounds says when to look at all children: soon after a SIGCHLD and every
@@ -61,5 +62,5 @@ func (r *rounds) due(stop <-chan struct{}) bool {
 func (r *rounds) round(look func()) {
 	begin := time.Now()
 	look()
-	r.rest = time.After(restFactor * time.Since(begin))
+	r.rest = time.After(min(restFactor*time.Since(begin), longestRest))
 }

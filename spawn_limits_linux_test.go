@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -70,6 +71,7 @@ func lowerLimit() {
 }
 
 func compareLimits() {
+	countSIGCHLD()
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
 	if err != nil {
 		complain("%v", err)
@@ -97,6 +99,22 @@ func compareLimits() {
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 			complain("%v", err)
 		}
+	}
+}
+
+// countSIGCHLD complains if the first start raises more than the child's own.
+func countSIGCHLD() {
+	raised := make(chan os.Signal, 10)
+	signal.Notify(raised, syscall.SIGCHLD)
+	defer signal.Stop(raised)
+	h, err := tryStart(nil, "exit", "0")
+	if err != nil {
+		complain("%v", err)
+	}
+	<-h.Done()
+	time.Sleep(100 * time.Millisecond)
+	if n := len(raised); n != 1 {
+		complain("%d SIGCHLD for the first child", n)
 	}
 }
 

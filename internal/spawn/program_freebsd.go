@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/filelimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +16,7 @@ import (
 type program struct {
 	script
 	shared        shared
-	limit         unix.Rlimit
+	limit         filelimit.Limit
 	defaultAction sigaction
 }
 
@@ -79,7 +80,8 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, pipe
 	if sys.Setctty {
 		p.add("ioctl(TIOCSCTTY)", wantSuccess, unix.SYS_IOCTL, uintptr(sys.Ctty), unix.TIOCSCTTY)
 	}
-	if originalLimit(&p.limit) {
+	if limit, ok := filelimit.Original(); ok {
+		p.limit = limit
 		p.add("setrlimit", wantAnything, unix.SYS_SETRLIMIT, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&p.limit)))
 	}
 	p.resetHandlers()

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/filelimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +16,7 @@ import (
 type program struct {
 	script
 	shared  shared
-	limit   unix.Rlimit
+	limit   filelimit.Limit
 	fetched int // the number of the last file fetched from the parent
 }
 
@@ -79,7 +80,8 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	if sys.Setctty {
 		p.add("ioctl(TIOCSCTTY)", wantSuccess, unix.SYS_IOCTL, uintptr(sys.Ctty), unix.TIOCSCTTY, 1)
 	}
-	if originalLimit(&p.limit) {
+	if limit, ok := filelimit.Original(); ok {
+		p.limit = limit
 		p.add("prlimit", wantAnything, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&p.limit)))
 	}
 	if sys.UseCgroupFD {

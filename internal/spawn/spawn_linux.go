@@ -181,9 +181,6 @@ func reap(pidfd, options int) {
 func Works() error { return works.Err() }
 
 var works = probe.Probe{Try: func() error {
-	if err := learnLimit(); err != nil {
-		return err
-	}
 	return try(trial{}, func(p *program) { p.unshare(0) })
 }}
 
