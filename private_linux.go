@@ -30,11 +30,20 @@ func privateWorks(set settings) error {
 // that the kernel reaps, or before Linux 7.1 one of the keeper's.
 func (b *pidfd) private() (spawner, launcher) {
 	set, _ := environment()
-	b.autoreaped = set.private != "keeper" && spawn.Autoreaps() == nil
+	b.autoreaped = set.private != "keeper" && autoreaps() == nil
 	if b.autoreaped {
 		return spawn.StartAutoreaped, launch
 	}
 	return b.spawnKept, launchKept
+}
+
+// autoreaps tells whether the kernel reaps children, and gives the status to
+// whom has the pidfd.
+func autoreaps() error {
+	if err := spawn.Autoreaps(); err != nil {
+		return err
+	}
+	return pidfdRecovers.Err()
 }
 
 // spawnKept starts a child of the keeper.
@@ -47,8 +56,9 @@ func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr) (p
 		if pid, fd, err = b.keeper.Start(name, argv, attr); err == nil {
 			return pid, fd, nil
 		}
+		gone := b.keeper.Gone()
 		keepers.release(b.keeper)
-		if err != spawn.ErrGone {
+		if !gone {
 			break
 		}
 	}
@@ -72,12 +82,9 @@ func (b *pidfd) reapAutoreaped() (*State, error) {
 	if !hungUp(b.fd, 0) {
 		return nil, ErrRunning
 	}
-	status, ok, err := exitInfo(b.fd)
-	if err == nil && !ok {
-		err = ErrStatusLost
-	}
-	if err != nil {
-		return nil, err
+	status, ok, _ := exitInfo(b.fd)
+	if !ok {
+		return nil, ErrStatusLost
 	}
 	return &State{pid: b.process.pid, status: status}, nil
 }
@@ -113,7 +120,9 @@ var keepers keeperPool
 // when it has been killed, or when the program has changed its ids, limits or
 // the like: what the first one has, it keeps.
 type keeperPool struct {
-	mu        sync.Mutex // guards the fields below; held while a keeper starts
+	starting sync.Mutex // held while a keeper starts
+
+	mu        sync.Mutex // guards the fields below
 	current   *keeper
 	idleSince time.Time // when current had its last child
 }
@@ -123,13 +132,13 @@ const keeperLinger = 50 * time.Millisecond
 
 // acquire returns a keeper for a child of the calling thread.
 func (p *keeperPool) acquire() (*keeper, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if k := p.current; k != nil && !k.Gone() {
-		if fits, err := k.Fits(); fits || err != nil {
-			k.children++
-			return k, err
-		}
+	if k, err := p.fitting(); k != nil || err != nil {
+		return k, err
+	}
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	if k, err := p.fitting(); k != nil || err != nil {
+		return k, err
 	}
 	k, err := startKeeper()
 	if err != nil {
@@ -142,11 +151,29 @@ func (p *keeperPool) acquire() (*keeper, error) {
 		}
 		return nil, err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if old := p.current; old != nil && old.children == 0 {
 		old.end()
 	}
 	k.children = 1
 	p.current = k
+	return k, nil
+}
+
+// fitting returns the present keeper, if that will do.
+func (p *keeperPool) fitting() (*keeper, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := p.current
+	if k == nil || k.Gone() {
+		return nil, nil
+	}
+	fits, err := k.Fits()
+	if !fits {
+		return nil, err
+	}
+	k.children++
 	return k, nil
 }
 

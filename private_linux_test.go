@@ -32,6 +32,7 @@ func init() {
 		n, _ := strconv.Atoi(args[0])
 		killKeepers(n)
 	})
+	wardtest.Register("status of a private child", func([]string) { waitForPrivate() })
 	wardtest.Register("change", func(args []string) { changeAndCompare(args[0]) })
 }
 
@@ -194,6 +195,42 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 	}
 }
 
+func TestStoppedKeeperGoesOn(t *testing.T) {
+	needFast(t)
+	defer ward.Force("private=keeper")()
+	h, release := startHeldPrivate(t, 3)
+	keeper := parentOf(h.PID())
+	stop := func() {
+		if err := syscall.Kill(keeper, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	release()
+	if state := wait(t, h); state.ExitCode() != 3 {
+		t.Error(state)
+	}
+	stop() // and then it ends
+	waitGone(t, keeper, "the keeper without children")
+}
+
+// TestPrivateNeedsAStatus refuses what tells the status of a child that the
+// kernel reaps: then the keeper has it.
+func TestPrivateNeedsAStatus(t *testing.T) {
+	needFast(t)
+	runReport(t, &ward.Attr{Env: []string{wardtest.RefuseVariable + "=ioctl(PIDFD_GET_INFO)=EPERM"}}, "status of a private child")
+}
+
+func waitForPrivate() {
+	h, err := tryStart(&ward.Attr{Private: true}, "exit", "6")
+	if err != nil {
+		complain("%v", err)
+	}
+	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
+		complain("%v, %v", state, err)
+	}
+}
+
 func TestKeepersKilledInMidFlight(t *testing.T) {
 	needFast(t)
 	n := 200
@@ -253,10 +290,20 @@ func killKeepers(n int) {
 	if len(ended) > 0 {
 		complain("not all are right or typed errors")
 	}
+	time.Sleep(200 * time.Millisecond) // longer than the last keeper lingers
+	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
+		complain("left behind: %d, %v", pid, err)
+	}
 }
 
-// privateOutcome starts a private child and says what became of it.
+// privateOutcome starts a private child and says what became of it, after another
+// one that cannot be executed.
 func privateOutcome(code int) string {
+	_, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true})
+	var typed *ward.Error // as each of its keepers was killed
+	if !errors.Is(err, syscall.ENOENT) && !errors.As(err, &typed) {
+		return fmt.Sprintf("Start of nothing: %v", err)
+	}
 	h, err := tryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
 	if err != nil {
 		var typed *ward.Error
@@ -342,9 +389,9 @@ func holdPrivate(fate string) {
 
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	needFast(t)
-	changes := []string{"directory", "limit", "signals", "group", "privileges"}
+	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
 	if os.Getuid() == 0 {
-		changes = append(changes, "ids", "thread")
+		changes = append(changes, "ids", "ids of a thread", "bounding set of a thread")
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
@@ -364,6 +411,12 @@ func changeAndCompare(change string) {
 	}
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
 	must(err)
+	addFilter := func() { // to all threads, and concerns nobody
+		must(wardtest.Refuse(syscall.EXDEV, wardtest.Call{Number: unix.SYS_ACCT}))
+	}
+	if change == "another filter" {
+		addFilter()
+	}
 	r, w, err := os.Pipe()
 	must(err)
 	first, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
@@ -384,19 +437,23 @@ func changeAndCompare(change string) {
 		must(unix.PthreadSigmask(unix.SIG_BLOCK, &block, nil))
 	case "group":
 		must(unix.Setpgid(0, 0))
-	case "privileges": // in all threads, with a filter that concerns nobody
-		must(wardtest.Refuse(syscall.EXDEV, wardtest.Call{Number: unix.SYS_ACCT}))
+	case "filter", "another filter":
+		addFilter()
 	case "ids":
 		must(syscall.Setgroups([]int{7, 8}))
 		must(syscall.Setgid(65534))
 		must(syscall.Setuid(65534))
 		must(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) // or /proc/self is root's
-	case "thread":
+	case "ids of a thread":
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
 			complain("setresuid: %v", errno)
 		}
+	case "bounding set of a thread":
+		must(unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT, 0, 0, 0))
+	}
+	if strings.HasSuffix(change, "of a thread") {
 		if _, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true}); !errors.Is(err, errors.ErrUnsupported) {
-			complain("Start on a thread with its own ids: %v", err)
+			complain("Start with %s: %v", change, err)
 		}
 		return
 	}

@@ -39,8 +39,11 @@ type Attr struct {
 	// On Linux from 5.9 on it is the child of a keeper, a process that shares the
 	// program's memory and descriptors and lives as long as such children do, or
 	// as the program. What a child takes from the thread that calls Start it
-	// takes from the keeper instead: namespaces, cgroup, scheduling. On a thread
-	// with ids of its own Start returns errors.ErrUnsupported. If somebody kills
+	// takes from the keeper instead: namespaces, cgroup, scheduling, security
+	// modules such as Landlock, and a working directory that is not the program's.
+	// A later child has a new keeper if the program has changed its ids,
+	// capabilities, limits or seccomp filters. On a thread with ids, capabilities or
+	// filters of its own Start returns errors.ErrUnsupported. If somebody kills
 	// the keeper its children go on. How one ends can then be told where orphans
 	// come to this program, or from Linux 6.15 on; else Wait returns
 	// [ErrStatusLost]. Both ways need what spawn programs do (see Capabilities)

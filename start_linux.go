@@ -89,9 +89,9 @@ func capabilities() Caps {
 	} else {
 		fetches = spawn.Fetches()
 	}
-	autoreap := works
+	autoreap, keeper := works, works
 	if works == nil {
-		autoreap = spawn.Autoreaps()
+		autoreap, keeper = autoreaps(), spawn.Keeps()
 	}
 	info := pidfdRecovers.Err()
 	if set.recover == "off" {
@@ -105,7 +105,7 @@ func capabilities() Caps {
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
-		feature("keeper for Attr.Private (where spawn programs are)", works),
+		feature("keeper for Attr.Private (where spawn programs are)", keeper),
 		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", groupSignals.Err()),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}

@@ -3,6 +3,10 @@
 package spawn
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -12,47 +16,53 @@ import (
 // identity is what a child has from its parent and a program may change, as far
 // as it is cheap to ask for.
 type identity struct {
-	groups []int
-	rest   struct {
-		ids          [6]int // real, effective and saved user and group
-		capabilities [2]unix.CapUserData
-		noNewPrivs   int
-		seccomp      int // the mode; the number of filters is not to be had
-		group        int
-		session      int
-		limits       [unix.RLIMIT_RTTIME + 1]unix.Rlimit
-	}
+	status     string // those lines of /proc/thread-self/status
+	secureBits int
+	group      int
+	session    int
+	limits     [unix.RLIMIT_RTTIME + 1]unix.Rlimit
 }
 
-func (i *identity) equal(other *identity) bool {
-	return i.rest == other.rest && slices.Equal(i.groups, other.groups)
+// statusLines are in the order of proc(5). Seccomp_filters is the number of
+// filters (Linux 5.9).
+var statusLines = []string{
+	"Uid", "Gid", "Groups",
+	"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb",
+	"NoNewPrivs", "Seccomp", "Seccomp_filters",
 }
 
 // ownIdentity is that of the calling thread.
-func ownIdentity() (*identity, error) {
-	i := new(identity)
-	r := &i.rest
-	var err error
-	if i.groups, err = unix.Getgroups(); err != nil {
-		return nil, os.NewSyscallError("getgroups", err)
+func ownIdentity() (i identity, err error) {
+	if i.status, err = ownStatus(); err != nil {
+		return i, err
 	}
-	r.ids[0], r.ids[1], r.ids[2] = unix.Getresuid()
-	r.ids[3], r.ids[4], r.ids[5] = unix.Getresgid()
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	if err = unix.Capget(&header, &r.capabilities[0]); err != nil {
-		return nil, os.NewSyscallError("capget", err)
+	// A filter may refuse this: then it is the same before and after.
+	i.secureBits, _ = unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
+	i.group = unix.Getpgrp()
+	if i.session, err = unix.Getsid(0); err != nil {
+		return i, os.NewSyscallError("getsid", err)
 	}
-	// A filter may refuse these: then they are the same before and after.
-	r.noNewPrivs, _ = unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
-	r.seccomp, _ = unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
-	r.group = unix.Getpgrp()
-	if r.session, err = unix.Getsid(0); err != nil {
-		return nil, os.NewSyscallError("getsid", err)
-	}
-	for resource := range r.limits {
-		if err = unix.Getrlimit(resource, &r.limits[resource]); err != nil {
-			return nil, os.NewSyscallError("getrlimit", err)
+	for resource := range i.limits {
+		if err = unix.Getrlimit(resource, &i.limits[resource]); err != nil {
+			return i, os.NewSyscallError("getrlimit", err)
 		}
 	}
 	return i, nil
+}
+
+func ownStatus() (string, error) {
+	text, err := os.ReadFile("/proc/thread-self/status")
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	var status []byte
+	for line := range bytes.Lines(text) {
+		if name, _, _ := bytes.Cut(line, []byte(":")); slices.Contains(statusLines, string(name)) {
+			status = append(status, line...)
+		}
+	}
+	return string(status), nil
 }

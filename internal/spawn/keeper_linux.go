@@ -34,11 +34,10 @@ type Keeper struct {
 	info    unix.Siginfo // what Wait asks for
 	usage   unix.Rusage
 	program program // its own
-	ended   bool
 
 	number   int // its pid
 	pidfd    int
-	identity *identity // like the rest, as it was when the keeper started
+	identity identity // like the rest, as it was when the keeper started
 	ignored  uint64
 	name     [16]byte
 }
@@ -97,7 +96,7 @@ func StartKeeper() (*Keeper, error) {
 		return nil, err
 	}
 	k.number, k.pidfd = int(s.pid), int(s.pidfd)
-	if _, err := k.call(nil, unix.SYS_GETPID); err != nil {
+	if err := k.call(nil, unix.SYS_GETPID); err != nil {
 		k.End()
 		if s.errno != 0 {
 			err = &Error{p.call(s.failed), syscall.Errno(s.errno)}
@@ -105,6 +104,20 @@ func StartKeeper() (*Keeper, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// Keeps tells what the system refuses of what a keeper needs besides what Works
+// says: pidfd_open, which a seccomp filter may forbid, and /proc.
+func Keeps() error {
+	if _, err := ownIdentity(); err != nil {
+		return err
+	}
+	var o order
+	if err := o.open(); err != nil {
+		return err
+	}
+	o.close()
+	return nil
 }
 
 // Start is Start for a child of the keeper. It takes from it, and not from the
@@ -118,7 +131,7 @@ func (k *Keeper) Start(name string, argv []string, attr *syscall.ProcAttr) (pid,
 // that children of the calling thread would have.
 func (k *Keeper) Fits() (bool, error) {
 	own, err := ownIdentity()
-	return err == nil && k.identity.equal(own), err
+	return err == nil && k.identity == own, err
 }
 
 // Wait wraps waitid(2) for a child of the keeper. options must have WNOHANG.
@@ -126,8 +139,11 @@ func (k *Keeper) Wait(pidfd int, info *unix.Siginfo, options int, usage *unix.Ru
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.info, k.usage = unix.Siginfo{}, unix.Rusage{}
-	_, err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd),
+	err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd),
 		uintptr(unsafe.Pointer(&k.info)), uintptr(options), uintptr(unsafe.Pointer(&k.usage)))
+	if k.info.Signo != 0 {
+		err = nil // also if it was killed before it could say so
+	}
 	*info, *usage = k.info, k.usage
 	return err
 }
@@ -136,23 +152,27 @@ func (k *Keeper) Wait(pidfd int, info *unix.Siginfo, options int, usage *unix.Ru
 // parent, whom they get before the pidfd becomes readable. A little earlier, when
 // its memory is gone, nobody can wait for them.
 func (k *Keeper) Gone() bool {
-	if atomic.LoadUint32(&k.program.shared.running) != 0 {
-		return false
-	}
-	n, _ := unix.Poll([]unix.PollFd{{Fd: int32(k.pidfd), Events: unix.POLLIN}}, 0)
-	return n == 1
+	return atomic.LoadUint32(&k.program.shared.running) == 0 && k.goneWithin(0)
 }
 
-// End ends a keeper that has no children, or reaps one that is gone.
+func (k *Keeper) goneWithin(d time.Duration) bool { return readable(k.pidfd, int(d.Milliseconds())) }
+
+// patience is how long nothing need be heard of a keeper before it is looked at.
+const patience = 10 * time.Millisecond
+
+// wake goes on with a keeper that somebody has stopped.
+func (k *Keeper) wake() { unix.PidfdSendSignal(k.pidfd, unix.SIGCONT, nil, 0) }
+
+// End ends a keeper that has no children, or reaps one that is gone. It is
+// called once.
 func (k *Keeper) End() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.ended {
-		return
-	}
-	k.ended = true
 	// A signal might be refused, after the program has given up privileges.
-	k.call(nil, unix.SYS_EXIT_GROUP, 0)
+	k.ask(nil, unix.SYS_EXIT_GROUP, 0)
+	for !k.goneWithin(patience) {
+		k.wake()
+	}
 	reap(k.pidfd, unix.WALL)
 	k.order.close()
 }
@@ -175,30 +195,49 @@ func (k *Keeper) clone(s *shared) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.args.exitSignal = uint64(syscall.SIGCHLD)
-	_, err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
+	err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
 	if errno, ok := err.(syscall.Errno); ok {
 		return &Error{"clone3", errno}
 	}
 	return err
 }
 
+// reap waits itself for the end: an order that takes time would keep all others
+// waiting.
 func (k *Keeper) reap(pidfd int) {
-	for {
-		k.mu.Lock()
-		_, err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd), 0, unix.WEXITED, 0)
-		k.mu.Unlock()
-		if err != syscall.EINTR {
-			break
-		}
+	for !readable(pidfd, -1) {
+	}
+	var info unix.Siginfo
+	if k.Wait(pidfd, &info, unix.WEXITED|unix.WNOHANG, new(unix.Rusage)) == ErrGone {
+		reap(pidfd, 0) // it may be this program that orphans come to
+		return
 	}
 	unix.Close(pidfd)
 }
 
 // call has the keeper make a system call; s is what a child of it is to run.
-func (k *Keeper) call(s *shared, number uintptr, args ...uintptr) (uintptr, error) {
+func (k *Keeper) call(s *shared, number uintptr, args ...uintptr) error {
 	if k.Gone() {
-		return 0, ErrGone
+		return ErrGone
 	}
+	k.ask(s, number, args...)
+	o := &k.order
+	limit := unix.NsecToTimespec(int64(patience))
+	for atomic.LoadUint32(&o.asked) != 0 {
+		if k.Gone() {
+			return ErrGone
+		}
+		if futexWait(&o.asked, 1, &limit) == unix.ETIMEDOUT {
+			k.wake()
+		}
+	}
+	if r := int(o.result); r < 0 {
+		return syscall.Errno(-r)
+	}
+	return nil
+}
+
+func (k *Keeper) ask(s *shared, number uintptr, args ...uintptr) {
 	o := &k.order
 	o.shared = uintptr(unsafe.Pointer(s))
 	o.number = number
@@ -206,17 +245,12 @@ func (k *Keeper) call(s *shared, number uintptr, args ...uintptr) (uintptr, erro
 	copy(o.args[:], args)
 	atomic.StoreUint32(&o.asked, 1)
 	unix.Write(int(o.bell.fd), one)
-	limit := unix.NsecToTimespec(int64(10 * time.Millisecond)) // to look whether it lives
-	for atomic.LoadUint32(&o.asked) != 0 {
-		if k.Gone() {
-			return 0, ErrGone
-		}
-		futexWait(&o.asked, 1, &limit)
-	}
-	if r := int(o.result); r < 0 {
-		return 0, syscall.Errno(-r)
-	}
-	return o.result, nil
+}
+
+// readable reports whether the process of a pidfd ends within the time.
+func readable(pidfd, milliseconds int) bool {
+	n, _ := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, milliseconds)
+	return n == 1
 }
 
 // one is what an eventfd takes as the number 1, in any byte order.

@@ -18,6 +18,9 @@ type Keeper struct{}
 // StartKeeper returns errors.ErrUnsupported.
 func StartKeeper() (*Keeper, error) { return nil, errors.ErrUnsupported }
 
+// Keeps returns errors.ErrUnsupported.
+func Keeps() error { return errors.ErrUnsupported }
+
 // Start returns errors.ErrUnsupported.
 func (*Keeper) Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
