@@ -15,7 +15,6 @@ import (
 type Variant struct {
 	Name  string
 	Env   []string
-	Small bool   // not at full size, either, with -long
 	Lacks string // what the system would need for it
 }
 

@@ -31,7 +31,7 @@ var (
 // children is how many a test of many starts, and how many at a time.
 func children() (n, parallel int) {
 	if *wardtest.Long {
-		return 20_000, 64
+		return 5_000, 64
 	}
 	if testing.Short() {
 		return 40, 10

@@ -37,9 +37,6 @@ func refused() (variants []childtest.Variant) {
 		all := strings.Join(calls, errno+",") + errno
 		variants = append(variants, childtest.Variant{Name: "all" + errno, Env: []string{wardtest.RefuseVariable + "=" + all}})
 	}
-	for i := range variants {
-		variants[i].Small = true
-	}
 	return variants
 }
 

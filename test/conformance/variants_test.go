@@ -20,9 +20,9 @@ func TestVariants(t *testing.T) {
 	}
 	needBackend(t)
 	variants := childtest.Variants()
-	// The filters are many, the same on every kernel, and lead to code that the
-	// forced choices show the race detector.
-	if !testing.Short() && !built("-race", "true") {
+	// The filters are many, the same on every kernel and at every size, and lead to
+	// code that the forced choices show the race detector.
+	if !testing.Short() && !*wardtest.Long && !built("-race", "true") {
 		variants = append(variants, refused()...)
 	}
 	for _, v := range variants {
@@ -39,7 +39,7 @@ func TestVariants(t *testing.T) {
 // runVariant runs all tests with something in the environment.
 func runVariant(t *testing.T, v childtest.Variant) {
 	args := []string{"-test.v", "-test.short"}
-	if *wardtest.Long && !v.Small {
+	if *wardtest.Long {
 		args = []string{"-test.v", "-long"}
 	}
 	self, err := os.Executable()

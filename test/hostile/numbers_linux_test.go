@@ -33,7 +33,7 @@ func TestNoSignalReachesAStranger(t *testing.T) {
 	default:
 		<-h.Done()
 	}
-	inEachVariant(t, attr, "few numbers", 5_000, 200_000, "recover=off", "spawn=std")
+	inEachVariant(t, attr, "few numbers", 1_000, 200_000, "recover=off", "spawn=std")
 }
 
 // The numbers that a new process may have. What is smaller the kernel gives once
