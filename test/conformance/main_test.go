@@ -9,7 +9,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	wardtest.Main(m, func() string { return ward.Capabilities().String() })
+	wardtest.Main(m, func() string {
+		variantsAtOnce()
+		return ward.Capabilities().String()
+	})
 }
 
 type held = childtest.Held

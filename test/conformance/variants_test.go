@@ -2,9 +2,12 @@ package conformance_test
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,6 +36,15 @@ func TestVariants(t *testing.T) {
 			t.Parallel()
 			runVariant(t, v)
 		})
+	}
+}
+
+// variantsAtOnce has more of them run at a time than there are processors. What
+// a small test does is mostly to wait, but for a virtual machine, where
+// -test.short is set.
+func variantsAtOnce() {
+	if !testing.Short() && !*wardtest.Long {
+		flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU()))
 	}
 }
 
