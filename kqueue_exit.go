@@ -90,16 +90,17 @@ func startNoted(name string, argv []string, attr *Attr) (*process, error) {
 		p.tree = &group{leader: p}
 	}
 	b.process = p
+	p.mu.Lock() // Exited, or a reap by Wait4, may come before arm is over
 	table.add(p)
 	b.arm(pid)
+	p.mu.Unlock()
 	p.reap()
 	return p, nil
 }
 
-// arm registers the child. Whatever comes of it, the checks find the exit.
+// arm registers the child. Whatever comes of it, the checks find the exit. The
+// caller holds the process's mutex.
 func (b *noted) arm(pid int) {
-	b.process.mu.Lock() // Exited may come before watchID is there
-	defer b.process.mu.Unlock()
 	var err error
 	b.watchID, err = exits.WatchNumber(pid, b)
 	b.armed = err == nil
