@@ -79,6 +79,7 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 	if b.watchID, err = exits.WatchDescriptor(b.fd, b); err != nil {
 		b.abandon()
 		table.remove(p)
+		p.backend, p.err = nil, err // for a reap that waits for the lock
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
