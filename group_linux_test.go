@@ -2,7 +2,6 @@ package ward_test
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,12 +12,7 @@ import (
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wardtest"
-	"golang.org/x/sys/unix"
 )
-
-func init() {
-	wardtest.Register("outlive a tree", func([]string) { outliveTree() })
-}
 
 // pidfds counts the open pidfds.
 func pidfds(t *testing.T) (n int) {
@@ -102,44 +96,5 @@ func TestPidfdOutlivesItsTree(t *testing.T) {
 	}
 	if n := pidfds(t); n != before-1 {
 		t.Errorf("%d pidfds are open after it, want %d", n, before-1)
-	}
-}
-
-func TestKillTreeWhenTheRestHasEndedIsDone(t *testing.T) {
-	for _, settings := range []string{"", "backend=fallback"} {
-		runReport(t, &ward.Attr{Env: []string{"WARD=" + settings}}, "outlive a tree")
-	}
-}
-
-// outliveTree takes the orphans of its tree itself: nobody else may reap them.
-func outliveTree() {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		complain("prctl: %v", err)
-	}
-	in, hold, err := os.Pipe()
-	if err != nil {
-		complain("%v", err)
-	}
-	out, w, err := os.Pipe()
-	if err != nil {
-		complain("%v", err)
-	}
-	h, err := tryStart(&ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "family", "", "exit")
-	if err != nil {
-		complain("%v", err)
-	}
-	in.Close()
-	w.Close()
-	<-h.Done()
-	hold.Close()
-	io.Copy(io.Discard, out) // until the orphan ends
-	for err = unix.EINTR; err == unix.EINTR; {
-		_, err = unix.Wait4(-1, nil, 0, nil)
-	}
-	if err != nil {
-		complain("wait4: %v", err)
-	}
-	if err := h.KillTree(); !errors.Is(err, os.ErrProcessDone) {
-		complain("KillTree: %v", err)
 	}
 }

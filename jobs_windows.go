@@ -61,6 +61,9 @@ func (j *job) add(process windows.Handle) error {
 
 // kill ends all members. No new one can come after it, for want of parents.
 func (j *job) kill() error {
+	if j.members() == 0 {
+		return processDone{}
+	}
 	err := windows.TerminateJobObject(j.handle, killedCode)
 	j.killed = err == nil
 	return os.NewSyscallError("TerminateJobObject", err)

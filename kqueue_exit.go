@@ -50,7 +50,7 @@ func (e exitEvent) recover(pid int) (*State, error) {
 // running, by more of them from a timer, never on the goroutine of exits.
 type noted struct {
 	process *process
-	watch   *mux.Watch
+	watchID mux.ID
 	armed   bool // the event will come
 	urgent  bool // checks go on until there is a result
 	event   exitEvent
@@ -90,18 +90,19 @@ func startNoted(name string, argv []string, attr *Attr) (*process, error) {
 		p.tree = &group{leader: p}
 	}
 	b.process = p
+	p.mu.Lock() // Exited, or a reap by Wait4, may come before arm is over
 	table.add(p)
 	b.arm(pid)
+	p.mu.Unlock()
 	p.reap()
 	return p, nil
 }
 
-// arm registers the child. Whatever comes of it, the checks find the exit.
+// arm registers the child. Whatever comes of it, the checks find the exit. The
+// caller holds the process's mutex.
 func (b *noted) arm(pid int) {
-	b.process.mu.Lock() // Exited may come before watch is there
-	defer b.process.mu.Unlock()
 	var err error
-	b.watch, err = exits.WatchNumber(pid, b)
+	b.watchID, err = exits.WatchNumber(pid, b)
 	b.armed = err == nil
 	b.checks = time.AfterFunc(b.pause, b.check)
 }
@@ -192,7 +193,7 @@ func (b *noted) handle() (uintptr, bool) { return 0, false }
 
 func (b *noted) close() {
 	b.checks.Stop()
-	exits.Remove(b.watch)
+	exits.Remove(b.watchID)
 }
 
 // notedCaps are the capabilities of the kqueue backend.

@@ -24,7 +24,7 @@ import (
 type procdesc struct {
 	fd      int
 	process *process
-	watch   *mux.Watch
+	watchID mux.ID
 	event   exitEvent
 	stolen  bool // wait4 has said that there is no such child
 }
@@ -73,12 +73,13 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 		p.dropped = runtime.AddCleanup(p, (*subtree).close, t)
 	}
 	b.process = p
-	p.mu.Lock() // Exited may come before watch is there
+	p.mu.Lock() // Exited may come before watchID is there
 	defer p.mu.Unlock()
 	table.add(p)
-	if b.watch, err = exits.WatchDescriptor(b.fd, b); err != nil {
+	if b.watchID, err = exits.WatchDescriptor(b.fd, b); err != nil {
 		b.abandon()
 		table.remove(p)
+		p.backend, p.err = nil, err // for a reap that waits for the lock
 		return nil, &Error{Op: "start", Err: err}
 	}
 	return p, nil
@@ -136,7 +137,7 @@ func (b *procdesc) signal(sig os.Signal) error {
 func (b *procdesc) handle() (uintptr, bool) { return uintptr(b.fd), true }
 
 func (b *procdesc) close() {
-	exits.Remove(b.watch)
+	exits.Remove(b.watchID)
 	unix.Close(b.fd)
 }
 

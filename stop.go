@@ -18,8 +18,9 @@ type Step struct {
 // lets it. Without steps it asks with SIGTERM, or os.Interrupt where there is
 // none, and after 5 seconds kills.
 //
-// A signal that the system does not have counts as a step that failed, and the
-// next one follows at once. Stop returns ctx.Err() when ctx ends first: the
+// A signal that cannot be sent, as os.Interrupt in a Windows program without a
+// console, makes a step that failed: the next one follows at once, and only the
+// error of the last is returned. Stop returns ctx.Err() when ctx ends first: the
 // process then has got the signals so far.
 func Stop(ctx context.Context, h Handle, steps ...Step) (*State, error) {
 	if len(steps) == 0 {
@@ -32,16 +33,18 @@ func Stop(ctx context.Context, h Handle, steps ...Step) (*State, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		last := i == len(steps)-1
 		if step.Signal != nil {
 			err := h.Signal(step.Signal)
-			if errors.Is(err, errors.ErrUnsupported) && i < len(steps)-1 {
+			switch {
+			case err == nil || errors.Is(err, os.ErrProcessDone):
+			case last || errors.Is(err, ErrClosed):
+				return nil, err
+			default:
 				continue
 			}
-			if err != nil && !errors.Is(err, os.ErrProcessDone) {
-				return nil, err
-			}
 		}
-		if i == len(steps)-1 {
+		if last {
 			break
 		}
 		timer := time.NewTimer(step.Wait)

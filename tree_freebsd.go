@@ -38,7 +38,7 @@ var reaping reaperRole
 type reaperRole struct {
 	mu       sync.Mutex // guards the fields below. It may be taken under a process's
 	trees    map[*subtree]struct{}
-	watch    *mux.Watch // of SIGCHLD, which the death of an orphan raises
+	watchID  mux.ID // of SIGCHLD, which the death of an orphan raises
 	on       bool
 	acquired bool // else the program had the role already, and reaps orphans itself
 	pending  bool // a sweep is to come
@@ -66,15 +66,15 @@ func (r *reaperRole) begin() error {
 	if err := exits.Reserve(); err != nil {
 		return err
 	}
-	watch, err := exits.WatchSignal(unix.SIGCHLD, r)
+	id, err := exits.WatchSignal(unix.SIGCHLD, r)
 	if err == nil {
 		err = procctl("ACQUIRE", reapAcquire, nil)
 	}
 	if err != nil && !errors.Is(err, unix.EBUSY) {
-		exits.RemoveSignal(unix.SIGCHLD, watch)
+		exits.RemoveSignal(unix.SIGCHLD, id)
 		return err
 	}
-	r.on, r.acquired, r.watch = true, err == nil, watch
+	r.on, r.acquired, r.watchID = true, err == nil, id
 	r.trees = make(map[*subtree]struct{})
 	return nil
 }
@@ -127,8 +127,8 @@ func (r *reaperRole) end() {
 	if r.acquired {
 		procctl("RELEASE", reapRelease, nil)
 	}
-	exits.RemoveSignal(unix.SIGCHLD, r.watch)
-	r.on, r.watch, r.trees = false, nil, nil
+	exits.RemoveSignal(unix.SIGCHLD, r.watchID)
+	r.on, r.trees = false, nil
 }
 
 // has reports whether all holds a member of t, whose child has been reaped. Is

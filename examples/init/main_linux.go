@@ -1,6 +1,7 @@
 // Init is a small init process for a container: it runs a command, hands on the
 // signals it gets, reaps the orphans that come to it as PID 1, and exits as the
-// command does, with 128 and the signal's number if one ended it.
+// command does, with 128 and the signal's number if one ended it. A command that is
+// stopped by ^Z goes on with SIGCONT, which init hands on, too.
 //
 //	init command [argument...]
 package main
@@ -14,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/wardproc/ward"
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -40,7 +42,14 @@ func run(argv []string) (code int, err error) {
 	var reaper ward.Reaper
 	go reaper.Run(context.Background())
 
-	command, err := ward.Start(path, argv, &ward.Attr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	attr := &ward.Attr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}}
+	group, err := unix.IoctlGetUint32(0, unix.TIOCGPGRP)
+	if err == nil && int(group) == unix.Getpgrp() {
+		// We are in the foreground of a terminal. From now on the command is, alone:
+		// else ^C would reach it twice, once from here.
+		attr.Sys = &syscall.SysProcAttr{Foreground: true, Ctty: 0}
+	}
+	command, err := ward.Start(path, argv, attr)
 	if err != nil {
 		return 126, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 		select {}
 	})
 	wardtest.Register("await signal", awaitSignal)
+	wardtest.Register("count interrupts", countInterrupts)
 	wardtest.Main(m, func() string { return "" })
 }
 
@@ -60,19 +62,26 @@ func startInit(t *testing.T, args ...string) (ward.Handle, *bufio.Reader) {
 	}
 	t.Cleanup(func() { r.Close() })
 	defer w.Close()
+	return startPID1(t, &ward.Attr{Files: []*os.File{nil, w, w}, Sys: new(syscall.SysProcAttr)}, args...), bufio.NewReader(r)
+}
+
+func startPID1(t *testing.T, attr *ward.Attr, args ...string) ward.Handle {
+	t.Helper()
 	path, argv, env := wardtest.Command("init", args...)
-	h, err := ward.Start(path, argv, &ward.Attr{
-		Env:   env,
-		Files: []*os.File{nil, w, w},
-		Sys:   &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID},
-	})
+	attr.Env = env
+	attr.Sys.Cloneflags = syscall.CLONE_NEWPID
+	h, err := ward.Start(path, argv, attr)
 	if errors.Is(err, syscall.EPERM) {
 		t.Skip("no CAP_SYS_ADMIN for a pid namespace")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h, bufio.NewReader(r)
+	t.Cleanup(func() {
+		h.Kill()
+		<-h.Done()
+	})
+	return h
 }
 
 func expect(t *testing.T, h ward.Handle, out *bufio.Reader, code int) {
@@ -101,9 +110,7 @@ func TestInitExitsAsItsCommand(t *testing.T) {
 func TestInitHandsSignalsOn(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1} {
 		h, out := startInit(t, "await signal", "for all")
-		if line, err := out.ReadString('\n'); line != "ready\n" {
-			t.Fatalf("%q, %v", line, err)
-		}
+		expectLine(t, out, "ready\n")
 		if err := h.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
@@ -116,6 +123,90 @@ func awaitSignal([]string) {
 	signal.Notify(got, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	fmt.Println("ready")
 	os.Exit(100 + int((<-got).(syscall.Signal)))
+}
+
+// TestTerminalInterruptsTheCommandOnce has init lead the session of a terminal.
+func TestTerminalInterruptsTheCommandOnce(t *testing.T) {
+	terminal, tty := openTerminal(t)
+	h := startPID1(t, &ward.Attr{
+		Files: []*os.File{tty, tty, tty},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0},
+	}, "count interrupts", "until SIGTERM")
+	tty.Close()
+	out := bufio.NewReader(terminal)
+	const interrupt = "\x03" // ^C
+	expectLine(t, out, "ready\n")
+	terminal.WriteString("a line\n")
+	expectLine(t, out, "read \"a line\\n\"\n")
+	h.Signal(syscall.SIGSTOP) // so that two signals cannot become one
+	terminal.WriteString(interrupt)
+	expectLine(t, out, "interrupt\n")
+	h.Signal(syscall.SIGCONT)
+	h.Signal(syscall.SIGUSR1)
+	expectLine(t, out, "user defined signal 1\n")
+	h.Signal(syscall.SIGTERM)
+	expect(t, h, out, 100+1)
+}
+
+func expectLine(t *testing.T, out *bufio.Reader, want string) {
+	t.Helper()
+	if line, err := out.ReadString('\n'); line != want {
+		t.Fatalf("read %q, %v; want %q", line, err, want)
+	}
+}
+
+// openTerminal returns both ends of a pseudoterminal, which changes no text and
+// does not echo: pty(7).
+func openTerminal(t *testing.T) (terminal, tty *os.File) {
+	t.Helper()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { terminal.Close() })
+	if err := unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetUint32(int(terminal.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes.Lflag &^= unix.ECHO
+	modes.Oflag &^= unix.OPOST
+	if err := unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, modes); err != nil {
+		t.Fatal(err)
+	}
+	return terminal, tty
+}
+
+// countInterrupts ends with SIGTERM and 100 more than the number of SIGINTs.
+func countInterrupts([]string) {
+	got := make(chan os.Signal, 10)
+	signal.Notify(got, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGTERM)
+	fmt.Println("ready")
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("read %q\n", line)
+	interrupts := 0
+	for sig := range got {
+		switch sig {
+		case syscall.SIGTERM:
+			os.Exit(100 + interrupts)
+		case syscall.SIGINT:
+			interrupts++
+		}
+		fmt.Println(sig)
+	}
 }
 
 func TestInitReapsOrphans(t *testing.T) {

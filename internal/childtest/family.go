@@ -18,8 +18,8 @@ func init() {
 }
 
 // beFamily starts a child with the attributes words, which holds standard output
-// open and ends with standard input, and says so. So does the child if words has
-// "family" in it, with a child of its own. Then comes the fate.
+// open and ends with standard input, and says its number. So does the child if
+// words has "family" in it, with a child of its own. Then comes the fate.
 func beFamily(words, fate string) {
 	helper, args := "stdin", []string{"0"}
 	if strings.Contains(words, "family") {
@@ -27,14 +27,15 @@ func beFamily(words, fate string) {
 	}
 	attr := Attributes(words)
 	attr.Files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
-	if _, err := TryStart(attr, helper, args...); err != nil {
+	h, err := TryStart(attr, helper, args...)
+	if err != nil {
 		Complain("%v", err)
 	}
-	fmt.Println("ready")
+	fmt.Println(h.PID())
 	Fates[fate]()
 }
 
-// Fates are what may become of a family's first member once it has said "ready".
+// Fates are what may become of a family's first member once it has a child.
 var Fates = map[string]func(){
 	"exit": func() { os.Exit(6) },
 	"stay": func() { io.Copy(io.Discard, os.Stdin) },

@@ -32,15 +32,8 @@ type Mux struct {
 	reserved  int
 	idleSince time.Time // when reserved fell to 0
 	deadline  bool      // the goroutine wakes by itself, to look at idleSince
-
-	// The kernel holds the addresses of these and says which one an event is
-	// for. One that is no longer here is not told of an event that was on its
-	// way.
-	watches map[*Watch]struct{}
+	watchers  watchers[Watcher]
 }
-
-// A Watch is one watched process.
-type Watch struct{ watcher Watcher }
 
 // Reserve makes sure that a process can be watched. Release gives the
 // reservation back.
@@ -72,43 +65,55 @@ func (m *Mux) release() {
 	m.idleSince = time.Now()
 	if !m.deadline {
 		m.deadline = true
-		control(m.kq, unix.Kevent_t{Filter: unix.EVFILT_USER, Fflags: unix.NOTE_TRIGGER})
+		control(m.kq, newEvent(0, unix.EVFILT_USER, 0, unix.NOTE_TRIGGER))
 	}
 }
 
 // WatchNumber has w told when the process with the number pid exits. It uses up
 // a reservation, which Remove gives back, also after an error. ESRCH says that
 // there is no such process, or one that is about to exit.
-func (m *Mux) WatchNumber(pid int, w Watcher) (*Watch, error) {
+func (m *Mux) WatchNumber(pid int, w Watcher) (ID, error) {
 	return m.watch(pid, unix.EVFILT_PROC, unix.EV_ONESHOT, exitNotes, w)
 }
 
-func (m *Mux) watch(ident, filter, flags int, notes uint32, watcher Watcher) (*Watch, error) {
-	w := &Watch{watcher}
+func (m *Mux) watch(ident, filter, flags int, notes uint32, w Watcher) (ID, error) {
 	m.mu.Lock()
-	m.watches[w] = struct{}{}
-	kq := m.kq
+	id, kq := m.watchers.add(w), m.kq
 	m.mu.Unlock()
 
-	event := unix.Kevent_t{Fflags: notes, Udata: (*byte)(unsafe.Pointer(w))}
-	unix.SetKevent(&event, ident, filter, unix.EV_ADD|flags)
-	return w, control(kq, event)
+	change := newEvent(ident, filter, unix.EV_ADD|flags, notes)
+	*change.id() = id
+	return id, control(kq, change)
 }
 
 // Remove ends a watch. A call of the watcher may be under way. The kernel's part
 // of it ends with the exit event or, for a descriptor, with its close. Removing
 // it by number could hit the next process that has the same one.
-func (m *Mux) Remove(w *Watch) {
+func (m *Mux) Remove(id ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.watches, w)
+	delete(m.watchers.byID, id)
 	m.release()
 }
 
+// An event is a unix.Kevent_t in which the garbage collector sees no pointer: an
+// ID in Udata may look like one into its heap.
+type event [unsafe.Sizeof(unix.Kevent_t{}) / unsafe.Sizeof(uintptr(0))]uintptr
+
+func newEvent(ident, filter, flags int, notes uint32) (e event) {
+	unix.SetKevent(e.kevent(), ident, filter, flags)
+	e.kevent().Fflags = notes
+	return e
+}
+
+func (e *event) kevent() *unix.Kevent_t { return (*unix.Kevent_t)(unsafe.Pointer(e)) }
+
+func (e *event) id() *ID { return (*ID)(unsafe.Pointer(&e.kevent().Udata)) }
+
 // control wraps kevent(2) for one change.
-func control(kq int, event unix.Kevent_t) error {
+func control(kq int, change event) error {
 	for {
-		_, err := unix.Kevent(kq, []unix.Kevent_t{event}, nil, nil)
+		_, err := unix.Kevent(kq, unsafe.Slice(change.kevent(), 1), nil, nil)
 		if err != unix.EINTR {
 			return os.NewSyscallError("kevent", err)
 		}
@@ -126,22 +131,21 @@ func (m *Mux) start() error {
 		return os.NewSyscallError("kqueue", err)
 	}
 	unix.CloseOnExec(kq)
-	wake := unix.Kevent_t{Filter: unix.EVFILT_USER, Flags: unix.EV_ADD | unix.EV_CLEAR}
+	wake := newEvent(0, unix.EVFILT_USER, unix.EV_ADD|unix.EV_CLEAR, 0)
 	if err := control(kq, wake); err != nil {
 		unix.Close(kq)
 		return err
 	}
 	m.open, m.kq, m.deadline = true, kq, false
-	m.watches = make(map[*Watch]struct{})
 	go m.run(kq)
 	return nil
 }
 
 // run calls watchers until the Mux has been idle for the linger time.
 func (m *Mux) run(kq int) {
-	events := make([]unix.Kevent_t, 128)
+	events := make([]event, 128)
 	for {
-		n, err := unix.Kevent(kq, nil, events, m.timeout())
+		n, err := unix.Kevent(kq, nil, unsafe.Slice(events[0].kevent(), len(events)), m.timeout())
 		switch err {
 		case nil:
 		case unix.EINTR, unix.ETIMEDOUT: // Darwin: golang/go#59679
@@ -171,13 +175,12 @@ func (m *Mux) timeout() *unix.Timespec {
 	return &timeout
 }
 
-func (m *Mux) exited(event *unix.Kevent_t) {
-	w := (*Watch)(unsafe.Pointer(event.Udata))
+func (m *Mux) exited(e *event) {
 	m.mu.Lock()
-	_, ok := m.watches[w]
+	w := m.watchers.byID[*e.id()]
 	m.mu.Unlock()
-	if ok {
-		w.watcher.Exited(uint32(event.Data), event.Fflags&statusNote != 0)
+	if w != nil {
+		w.Exited(uint32(e.kevent().Data), e.kevent().Fflags&statusNote != 0)
 	}
 }
 
@@ -194,6 +197,6 @@ func (m *Mux) closeIfIdle() bool {
 		return false
 	}
 	unix.Close(m.kq)
-	m.open, m.watches = false, nil
+	m.open, m.watchers.byID = false, nil
 	return true
 }

@@ -33,12 +33,8 @@ type Mux struct {
 	reserved  int
 	idleSince time.Time // when reserved fell to 0
 	deadline  bool      // conn has a read deadline, to look at idleSince
-	watchers  map[ID]Watcher
-	lastID    ID
+	watchers  watchers[Watcher]
 }
-
-// An ID names one watched descriptor. It is never used again.
-type ID uint64
 
 // Reserve makes sure that a descriptor can be watched: after it, Watch fails
 // only for want of kernel memory or beyond fs.epoll.max_user_watches. Release
@@ -79,9 +75,7 @@ func (m *Mux) release() {
 // uses up a reservation, which Remove gives back, also after an error.
 func (m *Mux) Watch(fd int, w Watcher) (ID, error) {
 	m.mu.Lock()
-	m.lastID++
-	id, epfd := m.lastID, m.epfd
-	m.watchers[id] = w
+	id, epfd := m.watchers.add(w), m.epfd
 	m.mu.Unlock()
 
 	return id, control(epfd, unix.EPOLL_CTL_ADD, fd, exited, id)
@@ -108,13 +102,13 @@ func (m *Mux) Resume(fd int, id ID) error {
 // watcher may be under way.
 func (m *Mux) Remove(id ID) {
 	m.mu.Lock()
-	delete(m.watchers, id)
+	delete(m.watchers.byID, id)
 	m.release()
 	m.mu.Unlock()
 }
 
 func control(epfd, op, fd int, events uint32, id ID) error {
-	ev := unix.EpollEvent{Events: events, Fd: int32(id), Pad: int32(id >> 32)}
+	ev := unix.EpollEvent{Events: events, Fd: int32(id), Pad: int32(uint64(id) >> 32)}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(epfd, op, fd, &ev))
 }
 
@@ -133,7 +127,6 @@ func (m *Mux) open() error {
 	}
 	m.conn, m.epfd = conn, epfd
 	m.deadline = false
-	m.watchers = make(map[ID]Watcher)
 	go m.run(conn)
 	return nil
 }
@@ -153,7 +146,7 @@ func (m *Mux) run(conn *socket.Conn) {
 			panic("ward: epoll: " + err.Error())
 		}
 		for i := range n {
-			m.ready(ID(uint32(events[i].Fd)) | ID(uint32(events[i].Pad))<<32)
+			m.ready(ID(uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32))
 		}
 	}
 }
@@ -173,7 +166,7 @@ func wait(conn *socket.Conn, events []unix.EpollEvent) (n int, err error) {
 
 func (m *Mux) ready(id ID) {
 	m.mu.Lock()
-	w := m.watchers[id]
+	w := m.watchers.byID[id]
 	m.mu.Unlock()
 	if w != nil {
 		w.Ready()
@@ -196,6 +189,6 @@ func (m *Mux) closeIfIdle() bool {
 		return false
 	}
 	m.conn.Close()
-	m.conn, m.watchers = nil, nil
+	m.conn, m.watchers.byID = nil, nil
 	return true
 }

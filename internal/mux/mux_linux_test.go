@@ -10,8 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestMain(m *testing.M) { wardtest.Main(m, func() string { return "" }) }
-
 // counter is a watcher that leaves its process as it is.
 type counter struct{ calls atomic.Int32 }
 

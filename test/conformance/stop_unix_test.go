@@ -52,10 +52,29 @@ func TestStopAsksFirst(t *testing.T) {
 func TestStopGoesOnToTheNextStep(t *testing.T) {
 	state, err := ward.Stop(context.Background(), startStubborn(t),
 		ward.Step{Signal: strangeSignal{}, Wait: time.Hour}, // failed: not waited for
+		ward.Step{Signal: noSignal, Wait: time.Hour},
 		ward.Step{Signal: syscall.SIGTERM, Wait: 20 * time.Millisecond},
 		ward.Step{Signal: syscall.SIGKILL})
 	if err != nil || state.Signal() != syscall.SIGKILL {
 		t.Errorf("Stop() = %v, %v; want SIGKILL", state, err)
+	}
+}
+
+// noSignal has a number that the system refuses.
+const noSignal = syscall.Signal(1000)
+
+func TestStopReturnsTheErrorOfTheLastStep(t *testing.T) {
+	h := startHeld(t)
+	for _, steps := range [][]ward.Step{
+		{{Signal: noSignal}},
+		{{Signal: strangeSignal{}}, {Signal: noSignal}},
+	} {
+		if state, err := ward.Stop(context.Background(), h, steps...); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("Stop() = %v, %v; want EINVAL", state, err)
+		}
+	}
+	if _, err := h.TryWait(); err != ward.ErrRunning {
+		t.Errorf("TryWait: %v", err)
 	}
 }
 

@@ -1,0 +1,78 @@
+//go:build !plan9
+
+package conformance_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/wardtest"
+)
+
+func init() {
+	wardtest.Register("outlive a tree", func([]string) { outliveTree() })
+}
+
+func TestKillTreeWhenTheRestHasEndedIsDone(t *testing.T) {
+	childtest.NeedAttr(t, childtest.Attributes("tree"))
+	runReport(t, nil, "outlive a tree")
+}
+
+// outliveTree is a program whose child leaves an orphan behind, which ends by
+// itself.
+func outliveTree() {
+	if err := ward.SetSubreaper(true); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		complain("%v", err)
+	}
+	in, hold, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	out, w, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	os.Unsetenv(childtest.PrivateVariable) // the keeper of a private orphan would be a member, too
+	attr := childtest.Attributes("tree")
+	attr.Files = []*os.File{in, w, os.Stderr}
+	h, err := tryStart(attr, "family", "", "exit")
+	if err != nil {
+		complain("%v", err)
+	}
+	in.Close()
+	w.Close()
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		complain("%v", err)
+	}
+	orphan, err := os.FindProcess(pid)
+	if err != nil {
+		complain("%v", err)
+	}
+	<-h.Done()
+	hold.Close()
+	io.Copy(io.Discard, out) // until the orphan ends
+	awaitGone(orphan)
+	if err := h.KillTree(); !errors.Is(err, os.ErrProcessDone) {
+		complain("KillTree: %v", err)
+	}
+}
+
+// awaitGone reaps an orphan that has come to this program, or waits until the
+// program that it went to has. On Windows any process can be waited for.
+func awaitGone(orphan *os.Process) {
+	for {
+		_, err := orphan.Wait()
+		if err == nil || errors.Is(orphan.Signal(syscall.Signal(0)), os.ErrProcessDone) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
