@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"testing"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/wardtest"
@@ -18,8 +19,14 @@ type Variant struct {
 	Lacks string // what the system would need for it
 }
 
-// Variants returns what the variable WARD can force, and private children.
-func Variants() []Variant { return append(forced(), private()...) }
+// Variants returns what the variable WARD can force, and private children. With
+// -test.short it is only these: the rest is the same on every kernel.
+func Variants() []Variant {
+	if testing.Short() {
+		return private()
+	}
+	return append(forced(), private()...)
+}
 
 // Chosen returns the variable in the environment that has made such a choice for
 // all tests, if there is one.

@@ -24,7 +24,7 @@ func TestVariants(t *testing.T) {
 	needBackend(t)
 	variants := childtest.Variants()
 	// The filters are many, the same on every kernel and at every size, and lead to
-	// code that the forced choices show the race detector.
+	// code that the variable WARD shows the race detector.
 	if !testing.Short() && !*wardtest.Long && !built("-race", "true") {
 		variants = append(variants, refused()...)
 	}
