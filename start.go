@@ -22,6 +22,10 @@ type Attr struct {
 	// not, as with os/exec, when one of its threads ends; such a child does not
 	// take its namespaces and the like from the caller's thread. On FreeBSD
 	// a child that a spawn program starts has no descriptor but Files, either.
+	//
+	// A child that stops for a tracer, after Sys.Ptrace or later, runs as far as
+	// its Handle is concerned. On Linux the report of the stop is left to the
+	// tracer's own wait4(2) by number; other Unix systems may take it.
 	Dir   string
 	Env   []string
 	Files []*os.File

@@ -94,8 +94,8 @@ func (z zombie) takeForeign(options int) (state *State, decided bool) {
 		return nil, false
 	case owner == nil:
 		return z.take(options | unix.WEXITED), true
-	case seen.waitCode() > childDumped:
-		z.take(options) // a stop, which would stay in front of what comes next
+	case !seen.exited():
+		z.take(options | unix.WSTOPPED) // or it would stay in front of what comes next
 	default:
 		owner.reap()
 	}

@@ -23,7 +23,9 @@ import (
 // To the caller it is as if other threads of the program waited for the
 // children of handles. They count as children: with WNOHANG the result is 0
 // while one runs, and ECHILD only when no child at all is left. That they stop
-// or continue (WUNTRACED, WCONTINUED) is reported to nobody.
+// or continue (WUNTRACED, WCONTINUED, and without these what ptrace(2) reports) is
+// reported to nobody: who traces such a child waits for it by syscall.Wait4, and
+// not beside a loop over Wait4(-1).
 //
 // A child that exits while the Start that makes it is under way is its handle's,
 // too. For that Wait4 may wait, also with WNOHANG, until the starts of that
