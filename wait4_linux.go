@@ -24,7 +24,12 @@ func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscal
 		z, err := hold(child)
 		switch err {
 		case nil:
-		case unix.ESRCH, unix.EINVAL, unix.ENOENT: // gone, and the number perhaps a thread's
+		case unix.ESRCH: // gone
+			continue
+		case unix.EINVAL, unix.ENOENT: // a thread that this program traces, and nobody's child
+			if got, _ := takeForeign(child, status, options|unix.WNOHANG, usage); got > 0 {
+				return got, nil
+			}
 			continue
 		default: // no descriptor left
 			return waitByNumber(pid, status, options, usage)

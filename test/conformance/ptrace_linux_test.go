@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ func init() {
 		os.Exit(6)
 	})
 	wardtest.Register("trace beside Wait4", func([]string) { traceBesideWait4() })
+	wardtest.Register("trace a thread", func([]string) { traceThread() })
 	wardtest.Register("trace beside a reaper", func([]string) { traceBesideReaper() })
 }
 
@@ -88,6 +90,8 @@ func TestWait4ReportsNoStopOfATracedChildOfAHandle(t *testing.T) {
 	runReport(t, nil, "trace beside Wait4")
 }
 
+func TestWait4ReportsTheStopOfATracedThread(t *testing.T) { runReport(t, nil, "trace a thread") }
+
 func TestReaperTakesNoStop(t *testing.T) { runReport(t, nil, "trace beside a reaper") }
 
 // startTraced starts a program that stops at its exec.
@@ -129,6 +133,44 @@ func traceBesideWait4() {
 		complain("Wait4 = %d, %v", pid, err)
 	}
 	check(h)
+}
+
+func traceThread() {
+	runtime.LockOSThread()
+	in, hold, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	out, ready, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	pid := stranger(nil, []uintptr{in.Fd(), ready.Fd()}, "ready")
+	out.Read(make([]byte, 1)) // a Go program has several threads by then
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		complain("%v", err)
+	}
+	thread, err := strconv.Atoi(threads[len(threads)-1].Name())
+	if err != nil || thread == pid {
+		complain("threads %v of %d, %v", threads, pid, err)
+	}
+	if err := syscall.PtraceAttach(thread); err != nil {
+		complain("ptrace(PTRACE_ATTACH): %v", err)
+	}
+	time.AfterFunc(20*time.Second, func() { complain("Wait4 does not return") })
+	var status syscall.WaitStatus
+	if got, err := ward.Wait4(-1, &status, 0, nil); got != thread || err != nil || !status.Stopped() {
+		complain("Wait4 = %d, %v, status %#x; want the stop of %d, a thread of %d", got, err, status, thread, pid)
+	}
+	if got, err := ward.Wait4(-1, &status, syscall.WNOHANG, nil); got != 0 || err != nil {
+		complain("Wait4 = %d, %v, status %#x", got, err, status)
+	}
+	letGo(thread)
+	hold.Close()
+	if got, err := ward.Wait4(-1, &status, 0, nil); got != pid || err != nil || status.ExitStatus() != 6 {
+		complain("Wait4 = %d, %v, status %#x; want the exit of %d", got, err, status, pid)
+	}
 }
 
 func traceBesideReaper() {
