@@ -39,6 +39,11 @@ func HandOver(h Handle, status syscall.WaitStatus) {
 	p.handed = &State{pid: p.pid, status: status}
 }
 
+// SignalNumber signals a number whose process is gone, which nobody has noticed.
+func SignalNumber(pid int, sig os.Signal) error {
+	return signalNumber(pid, sig, func() bool { return false })
+}
+
 // Pace runs n rounds, with a hint always there.
 func Pace(n int, look func()) {
 	r := rounds{hint: make(chan os.Signal, 1)}

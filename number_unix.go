@@ -40,7 +40,11 @@ func signalNumber(pid int, sig os.Signal, gone func() bool) error {
 	if gone() {
 		return processDone{}
 	}
-	return os.NewSyscallError("kill", syscall.Kill(pid, s))
+	err := syscall.Kill(pid, s)
+	if err == syscall.ESRCH {
+		return processDone{} // a thief was between, or the system finds no zombies
+	}
+	return os.NewSyscallError("kill", err)
 }
 
 const errStrangeSignal = unsupported("a signal that is no syscall.Signal")

@@ -3,6 +3,8 @@
 package ward_test
 
 import (
+	"errors"
+	"math"
 	"os"
 	"syscall"
 	"testing"
@@ -10,6 +12,12 @@ import (
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 )
+
+func TestSignalOfANumberThatNobodyHasIsProcessDone(t *testing.T) {
+	if err := ward.SignalNumber(math.MaxInt32, syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("error %v", err)
+	}
+}
 
 // The number of a child that Wait4 has taken may be a stranger's. Here it is the
 // child's yet, which shows what a signal would do.
