@@ -113,7 +113,8 @@ var keepers keeperPool
 // when it has been killed, or when the program has changed its ids, limits or
 // the like: what the first one has, it keeps.
 type keeperPool struct {
-	mu        sync.Mutex // guards the fields below; held while a keeper starts
+	mu        sync.Mutex   // guards the fields below; held while a keeper starts
+	pids      map[int]bool // of all keepers
 	current   *keeper
 	idleSince time.Time // when current had its last child
 }
@@ -135,15 +136,19 @@ func (p *keeperPool) acquire() (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.pids == nil {
+		p.pids = make(map[int]bool)
+	}
+	p.pids[k.PID()] = true
 	if fits, err := k.Fits(); !fits {
-		k.end()
+		p.end(k)
 		if err == nil {
 			err = unsupported("Attr.Private on a thread with ids or capabilities of its own")
 		}
 		return nil, err
 	}
 	if old := p.current; old != nil && old.children == 0 {
-		old.end()
+		p.end(old)
 	}
 	k.children = 1
 	p.current = k
@@ -159,7 +164,7 @@ func (p *keeperPool) release(k *keeper) {
 		return
 	}
 	if k != p.current {
-		k.end()
+		p.end(k)
 		return
 	}
 	p.idleSince = time.Now()
@@ -171,9 +176,23 @@ func (p *keeperPool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if k := p.current; k != nil && k.children == 0 && time.Since(p.idleSince) >= keeperLinger {
-		k.end()
+		p.end(k)
 		p.current = nil
 	}
+}
+
+// end ends a keeper. The caller holds mu.
+func (p *keeperPool) end(k *keeper) {
+	k.End()
+	delete(p.pids, k.PID())
+	parent.release()
+}
+
+// has reports whether a child of this number is a keeper.
+func (p *keeperPool) has(pid int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pids[pid]
 }
 
 // startKeeper starts a keeper that dies with the program.
@@ -192,9 +211,4 @@ func startKeeper() (*keeper, error) {
 		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
 	}
 	return nil, err
-}
-
-func (k *keeper) end() {
-	k.End()
-	parent.release()
 }

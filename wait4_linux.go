@@ -90,7 +90,8 @@ func (z zombie) takeForeign(status *syscall.WaitStatus, options int, usage *sysc
 		got, _ := takeForeign(z.pid, status, options|unix.WNOHANG, usage, 0)
 		return max(got, 0)
 	case owner == nil:
-		if state := z.take(options | unix.WEXITED); state != nil {
+		private := keepers.has(z.pid) // and killed; a wait with __WALL or __WCLONE sees it
+		if state := z.take(options | unix.WEXITED); state != nil && !private {
 			return state.copyTo(status, usage)
 		}
 	case !seen.exited():

@@ -17,15 +17,19 @@ import (
 // wait4(-1) does: it never returns a child that a [Handle] owns. When it meets
 // one that has exited it sees to it that the handle has the status, resource
 // usage included, and looks further. All else it returns as wait4(2) does:
-// arguments, results (-1 with an error) and errors are those of syscall.Wait4, and children of
-// os/exec are like any others to it.
+// arguments, results (-1 with an error) and errors are those of syscall.Wait4,
+// and children of os/exec are like any others to it.
 //
 // To the caller it is as if other threads of the program waited for the
-// children of handles. They count as children: with WNOHANG the result is 0
-// while one runs, and ECHILD only when no child at all is left. That they stop
-// or continue (WUNTRACED, WCONTINUED, and without these what ptrace(2) reports) is
-// reported to nobody: who traces such a child waits for it by syscall.Wait4, and
-// not beside a loop over Wait4(-1).
+// children of handles. Those that wait4(2) sees count as children: with WNOHANG
+// the result is 0 while one runs, and ECHILD only when no child at all is left. It
+// sees none of a keeper's, though with __WALL or __WCLONE the keeper, which is not
+// returned either; and on FreeBSD none with a process descriptor, unless it asks
+// by number or group: see Attr.Private.
+//
+// That children of handles stop or continue (WUNTRACED, WCONTINUED, and without
+// these what ptrace(2) reports) is reported to nobody: who traces one waits for it
+// by syscall.Wait4, and not beside a loop over Wait4(-1).
 //
 // A child that exits while the Start that makes it is under way is its handle's,
 // too. For that Wait4 may wait, also with WNOHANG, until the starts of that
