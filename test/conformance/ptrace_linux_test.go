@@ -44,24 +44,32 @@ func TestStopOfATracedChildIsNoExit(t *testing.T) {
 	if err := os.WriteFile(brief, image, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	h, err := childtest.StartProgram(brief, []string{brief, "\x07"}, &ward.Attr{Sys: &syscall.SysProcAttr{Ptrace: true}})
-	if childtest.Private {
-		if !errors.Is(err, errors.ErrUnsupported) {
-			t.Fatalf("Start of a traced private child: %v", err)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkStop(t, h, syscall.SIGTRAP)
-	if err := syscall.PtraceCont(h.PID(), 0); err != nil {
-		t.Fatal(err)
-	}
-	if state := wait(t, h); state.ExitCode() != 7 || state.Recovered() {
-		t.Errorf("Wait() = %v, recovered: %v", state, state.Recovered())
+	for name, attr := range map[string]*ward.Attr{
+		"alone":            {Sys: &syscall.SysProcAttr{Ptrace: true}},
+		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}},
+		"KillOnParentExit": {Sys: &syscall.SysProcAttr{Ptrace: true}, KillOnParentExit: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			h, err := childtest.StartProgram(brief, []string{brief, "\x07"}, attr)
+			if childtest.Private {
+				if !errors.Is(err, errors.ErrUnsupported) {
+					t.Fatalf("Start of a traced private child: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStop(t, h, syscall.SIGTRAP)
+			if err := syscall.PtraceCont(h.PID(), 0); err != nil {
+				t.Fatalf("ptrace(PTRACE_CONT) on the thread that called Start: %v", err)
+			}
+			if state := wait(t, h); state.ExitCode() != 7 || state.Recovered() {
+				t.Errorf("Wait() = %v, recovered: %v", state, state.Recovered())
+			}
+		})
 	}
 }
 
