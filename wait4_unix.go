@@ -126,8 +126,7 @@ func takeAny(pid, options int) (state *State, owner *process, starts []*cohort, 
 		return nil, nil, nil, err
 	}
 	if !state.status.Exited() && !state.status.Signaled() {
-		owner, starts = table.find(state.pid)
-		return state, owner, nil, nil // a stop, which nothing is to be done about
+		return state, table.child(state.pid), nil, nil // a stop, which nothing is to be done about
 	}
 	owner, starts = table.park(state)
 	if owner != nil {
