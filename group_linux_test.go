@@ -35,6 +35,16 @@ func pidfds(t *testing.T) (n int) {
 	return n
 }
 
+// waitNoPidfds waits until none is open.
+func waitNoPidfds(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); pidfds(t) > 0; time.Sleep(time.Millisecond) {
+		if runtime.GC(); time.Now().After(deadline) {
+			t.Fatalf("%d pidfds are left", pidfds(t))
+		}
+	}
+}
+
 func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 	if wardtest.KernelBefore(6, 9) || ward.Capabilities().Backend != "pidfd" {
 		t.Skip("without PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9) there is nothing to hold")
@@ -44,18 +54,14 @@ func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 		"by garbage collector": func(ward.Handle) {},
 	} {
 		t.Run(how, func(t *testing.T) {
-			before := pidfds(t)
+			waitNoPidfds(t) // the keeper of another test's children may linger
 			h, f := childtest.StartFamily(t, &ward.Attr{Tree: true}, "", "exit")
 			wait(t, h)
-			if n := pidfds(t); n != before+1 {
-				t.Errorf("%d pidfds are open beside %d, want 1", n-before, before)
+			if n := pidfds(t); n != 1 {
+				t.Errorf("%d pidfds are open, want 1", n)
 			}
 			letGo(h)
-			for deadline := time.Now().Add(10 * time.Second); pidfds(t) != before; time.Sleep(time.Millisecond) {
-				if runtime.GC(); time.Now().After(deadline) {
-					t.Fatalf("%d pidfds are left", pidfds(t)-before)
-				}
-			}
+			waitNoPidfds(t)
 			f.MustLive(t)
 		})
 	}
