@@ -13,8 +13,9 @@
 // and kept; a signal reaches that process or nobody; a child that is dropped
 // is still reaped. A function of the program itself can be the child, too: see
 // [Func]. Ten thousand waiting children need no thread and, in a
-// [Set], no goroutine. With no live child the package holds neither goroutine
-// nor descriptor, from 50 ms after the last exit on.
+// [Set], no goroutine, but on the fallback backend one each. With no live child
+// the package holds neither goroutine nor descriptor, from 50 ms after the last
+// exit on.
 //
 // # Tiers
 //
@@ -37,8 +38,8 @@
 // children, both with one kqueue and one thread in kevent(2). On Darwin, and on
 // FreeBSD for what a spawn program does not cover, a thief that is faster than
 // the registration with the kqueue takes the status for good. Older Linux,
-// systems under a filter that refuses these calls, and every other Unix use a
-// pipe for each child and a reap table.
+// systems under a filter that refuses these calls, and every other Unix use the
+// fallback: a pipe and a goroutine for each child, and a reap table.
 //
 // Windows uses process handles and one completion port, or a thread for every
 // 63 children where there are no wait completion packets, and jobs for what

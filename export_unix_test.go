@@ -2,7 +2,10 @@
 
 package ward
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
 
 // BeginStart is the first half of a Start that takes its time: it has come to
 // where its child is or is not there yet. finish is the second half, with the
@@ -25,6 +28,20 @@ func BeginStart() (finish func(pid int) Handle, fail func()) {
 		go b.listen()
 		return p
 	}, fail
+}
+
+// HandOver is what a Wait4 by number does when it has taken the child, before it
+// tells the handle.
+func HandOver(h Handle, status syscall.WaitStatus) {
+	numbers.Lock()
+	defer numbers.Unlock()
+	p := h.core()
+	p.handed = &State{pid: p.pid, status: status}
+}
+
+// SignalNumber signals a number whose process is gone, which nobody has noticed.
+func SignalNumber(pid int, sig os.Signal) error {
+	return signalNumber(pid, sig, func() bool { return false })
 }
 
 // Pace runs n rounds, with a hint always there.

@@ -56,11 +56,12 @@ func (g *group) kill() error {
 }
 
 // pinned reports whether the child has not been reaped, by a signal that does
-// nothing. The process's mutex keeps it so, but for a thief, after which it
-// would take a whole round of pid_max until kill for the number to be another's.
+// nothing. The process's mutex and numbers keep it so, but for a thief, after
+// which it would take a whole round of pid_max until kill for the number to be
+// another's.
 func (g *group) pinned() bool {
 	p := g.leader
-	return !p.exited() && !errors.Is(p.backend.signal(syscall.Signal(0)), os.ErrProcessDone)
+	return !p.exited() && p.handed == nil && !errors.Is(p.backend.signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 // empty reports whether nobody has the group's number.

@@ -180,7 +180,9 @@ func (p *process) killTree() error {
 	case p.treeClosed:
 		return processDone{}
 	}
+	numbers.RLock()
 	err := p.tree.kill()
+	numbers.RUnlock()
 	p.releaseTree()
 	return err
 }

@@ -10,8 +10,12 @@ import (
 )
 
 // waitNumber wraps wait4(2), by number and without blocking. It returns
-// ErrRunning, or ErrStatusLost if there is no such child.
+// ErrRunning, or ErrStatusLost if there is no such child. Of a child that this
+// program traces wait4 returns stops, too: they are no exits.
 func waitNumber(pid int) (*State, error) {
+	if seenRunning(pid) {
+		return nil, ErrRunning
+	}
 	s := &State{pid: pid, hasUsage: true}
 	got, err := wait4.Try(pid, &s.status, &s.usage)
 	switch {
@@ -19,7 +23,7 @@ func waitNumber(pid int) (*State, error) {
 		return nil, ErrStatusLost
 	case err != nil:
 		return nil, os.NewSyscallError("wait4", err)
-	case got == 0:
+	case got == 0, !s.status.Exited() && !s.status.Signaled():
 		return nil, ErrRunning
 	}
 	return s, nil
@@ -36,7 +40,11 @@ func signalNumber(pid int, sig os.Signal, gone func() bool) error {
 	if gone() {
 		return processDone{}
 	}
-	return os.NewSyscallError("kill", syscall.Kill(pid, s))
+	err := syscall.Kill(pid, s)
+	if err == syscall.ESRCH {
+		return processDone{} // a thief was between, or the system finds no zombies
+	}
+	return os.NewSyscallError("kill", err)
 }
 
 const errStrangeSignal = unsupported("a signal that is no syscall.Signal")

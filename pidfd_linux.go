@@ -29,6 +29,7 @@ type pidfd struct {
 	autoreaped bool      // a private child that the kernel reaps
 	keeper     *keeper   // the parent of a private child, if it has one
 	orphaned   time.Time // when it was noticed that the keeper is gone
+	exited     bool      // the descriptor has said so
 	reaped     bool      // by other code: the status is still to be read
 	suspended  bool      // exits does not hear of it: block, or close, is under way
 }
@@ -104,10 +105,25 @@ func (b *pidfd) abandon() {
 }
 
 // Ready is called by exits.
-func (b *pidfd) Ready() { b.process.reap() }
+func (b *pidfd) Ready() {
+	b.sawExit()
+	b.process.reap()
+}
 
+func (b *pidfd) sawExit() {
+	b.process.mu.Lock()
+	b.exited = true
+	b.process.mu.Unlock()
+}
+
+// reap asks the descriptor first, if it has not spoken yet. Of a child that this
+// program traces a wait returns stops, too, asked for or not, and they are the
+// tracer's: ptrace(2). From the exit on there are none.
 func (b *pidfd) reap() (*State, error) {
+	b.exited = b.exited || exitedWithin(b.fd, 0)
 	switch {
+	case !b.exited:
+		return nil, ErrRunning
 	case b.autoreaped:
 		return b.reapAutoreaped()
 	case b.reaped:
@@ -117,8 +133,8 @@ func (b *pidfd) reap() (*State, error) {
 	var info siginfo
 	switch err := b.wait(&info, &s.usage); err {
 	case nil:
-		if info.signo == 0 {
-			return nil, ErrRunning
+		if !info.exited() {
+			return nil, ErrRunning // to this program: a tracer outside holds the zombie
 		}
 		s.status = info.waitStatus()
 		return s, nil
@@ -130,16 +146,14 @@ func (b *pidfd) reap() (*State, error) {
 	}
 }
 
-// wait takes the zombie, if there is one, in the name of the child's parent.
+// wait takes the zombie, unless a tracer holds it, in the name of the child's
+// parent.
 func (b *pidfd) wait(info *siginfo, usage *syscall.Rusage) error {
 	const options = unix.WEXITED | unix.WNOHANG
 	if b.keeper != nil {
 		err := b.keeper.Wait(b.fd, (*unix.Siginfo)(unsafe.Pointer(info)), options, (*unix.Rusage)(unsafe.Pointer(usage)))
 		if err != spawn.ErrGone {
 			return err
-		}
-		if !exitedWithin(b.fd, 0) {
-			return nil
 		}
 		b.orphan()
 	}
@@ -191,8 +205,13 @@ func (b *pidfd) block(reap func() bool) {
 	}
 	b.process.mu.Unlock()
 	for {
-		exitedWithin(b.fd, milliseconds)
-		if reap() || b.resume() == nil {
+		if exitedWithin(b.fd, milliseconds) {
+			b.sawExit()
+			if reap() {
+				return
+			}
+		}
+		if b.resume() == nil {
 			return
 		}
 	}
@@ -254,6 +273,9 @@ const (
 	childStopped   = 5
 	childContinued = 6
 )
+
+// exited reports whether there is something, and it is an exit.
+func (i *siginfo) exited() bool { return i.signo != 0 && i.waitCode() <= childDumped }
 
 // waitStatus is the status in the form of wait4(2).
 func (i *siginfo) waitStatus() syscall.WaitStatus {

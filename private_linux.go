@@ -122,7 +122,8 @@ var keepers keeperPool
 type keeperPool struct {
 	starting sync.Mutex // held while a keeper starts
 
-	mu        sync.Mutex // guards the fields below
+	mu        sync.Mutex   // guards the fields below
+	pids      map[int]bool // of all keepers
 	current   *keeper
 	idleSince time.Time // when current had its last child
 }
@@ -144,17 +145,22 @@ func (p *keeperPool) acquire() (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fits, err := k.Fits(); !fits {
-		k.end()
+	fits, err := k.Fits()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pids == nil {
+		p.pids = make(map[int]bool)
+	}
+	p.pids[k.PID()] = true
+	if !fits {
+		p.end(k)
 		if err == nil {
-			err = unsupported("Attr.Private on a thread with ids or capabilities of its own")
+			err = unsupported("Attr.Private on a thread with ids, capabilities or filters of its own")
 		}
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if old := p.current; old != nil && old.children == 0 {
-		old.end()
+		p.end(old)
 	}
 	k.children = 1
 	p.current = k
@@ -186,7 +192,7 @@ func (p *keeperPool) release(k *keeper) {
 		return
 	}
 	if k != p.current {
-		k.end()
+		p.end(k)
 		return
 	}
 	p.idleSince = time.Now()
@@ -198,9 +204,23 @@ func (p *keeperPool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if k := p.current; k != nil && k.children == 0 && time.Since(p.idleSince) >= keeperLinger {
-		k.end()
+		p.end(k)
 		p.current = nil
 	}
+}
+
+// end ends a keeper. The caller holds mu.
+func (p *keeperPool) end(k *keeper) {
+	k.End()
+	delete(p.pids, k.PID())
+	parent.release()
+}
+
+// has reports whether a child of this number is a keeper.
+func (p *keeperPool) has(pid int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pids[pid]
 }
 
 // startKeeper starts a keeper that dies with the program.
@@ -219,9 +239,4 @@ func startKeeper() (*keeper, error) {
 		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
 	}
 	return nil, err
-}
-
-func (k *keeper) end() {
-	k.End()
-	parent.release()
 }

@@ -231,6 +231,26 @@ func waitForPrivate() {
 	}
 }
 
+func TestWait4TakesNoKeeper(t *testing.T) {
+	needFast(t)
+	defer ward.Force("private=keeper")()
+	h, release := startHeldPrivate(t, 0)
+	keeper := parentOf(h.PID())
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Waitid(unix.P_PID, keeper, nil, unix.WEXITED|unix.WNOWAIT|unix.WALL, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{keeper, -1} {
+		if got, err := ward.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil); got == keeper {
+			t.Errorf("Wait4(%d) = %d, %v, the keeper", pid, got, err)
+		}
+	}
+	release()
+	<-h.Done()
+}
+
 func TestKeepersKilledInMidFlight(t *testing.T) {
 	needFast(t)
 	n := 200

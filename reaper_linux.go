@@ -95,7 +95,7 @@ func (w *reaping) look() {
 // zombieChildren returns the children that have exited.
 func zombieChildren() (pids []int) {
 	for pid := range childNumbers() {
-		if pid > 0 && (zombie{pid: pid, fd: -1}).look(unix.WEXITED) != nil {
+		if pid > 0 && (zombie{pid: pid, fd: -1}).exited() {
 			pids = append(pids, pid)
 		}
 	}
@@ -113,7 +113,7 @@ func holdAll(pids []int) (zombies []zombie) {
 				continue
 			}
 		}
-		if z.look(unix.WEXITED) == nil {
+		if !z.exited() {
 			z.release()
 			continue
 		}

@@ -9,8 +9,9 @@ import (
 
 // A Set answers the question of a worker pool: who finished next? Each
 // operation costs the same with one member as with ten thousand, and a member
-// needs no goroutine. The zero Set is empty and ready for use. Its methods may
-// be called from any number of goroutines at once.
+// needs no goroutine, but for the one that a child has on the fallback backend.
+// The zero Set is empty and ready for use. Its methods may be called from any
+// number of goroutines at once.
 type Set struct {
 	mu       sync.Mutex          // guards the fields below
 	members  map[*process]Handle // added and not yet returned by Next

@@ -59,13 +59,14 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 
 // launch calls try, which starts a child with sys, until it succeeds or fails
 // for good. What sys does to this program it takes back; release is to be
-// called when the child is gone, or was not started.
+// called when the child is gone, or was not started. With Ptrace try runs on the
+// caller's thread, which is to be the tracer.
 func launch(sys *syscall.SysProcAttr, try func() error) (release func(), err error) {
 	release = func() {}
 	if sys != nil && sys.Credential != nil {
 		try = keepDumpable(try)
 	}
-	if sys != nil && sys.Pdeathsig != 0 {
+	if sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace {
 		parent.hold()
 		try, release = parent.call(try), parent.release
 	}

@@ -22,6 +22,12 @@ type Attr struct {
 	// not, as with os/exec, when one of its threads ends; such a child does not
 	// take its namespaces and the like from the caller's thread. On FreeBSD
 	// a child that a spawn program starts has no descriptor but Files, either.
+	//
+	// A child that stops for a tracer, after Sys.Ptrace or later, runs as far as
+	// its Handle is concerned. On Linux the report of the stop is left to the
+	// tracer's own wait4(2) by number; other Unix systems may take it. With
+	// Sys.Ptrace the tracer is the thread that calls Start, as with os/exec, and
+	// Sys.Pdeathsig is sent when that thread ends: see runtime.LockOSThread.
 	Dir   string
 	Env   []string
 	Files []*os.File
@@ -61,8 +67,8 @@ type Attr struct {
 	//
 	// Linux has it, as a Sys.Pdeathsig of SIGKILL: with another Pdeathsig, Start
 	// returns errors.ErrUnsupported. The child dies, too, when the program
-	// executes another one and, where Private needs a keeper, with that. The
-	// kernel drops it if the child changes its ids or executes a program that is
+	// executes another one, where Private needs a keeper, with that, and with
+	// Sys.Ptrace when the thread ends that has called Start. The kernel drops it if the child changes its ids or executes a program that is
 	// set-user-ID, set-group-ID or has capabilities, and cannot kill what the
 	// program has no more right to: PR_SET_PDEATHSIG in prctl(2).
 	// Elsewhere Start returns errors.ErrUnsupported.

@@ -24,24 +24,20 @@ func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscal
 		z, err := hold(child)
 		switch err {
 		case nil:
-		case unix.ESRCH, unix.EINVAL, unix.ENOENT: // gone, and the number perhaps a thread's
+		case unix.ESRCH: // gone
+			continue
+		case unix.EINVAL, unix.ENOENT: // a thread that this program traces, and nobody's child
+			if got, _ := takeForeign(child, status, options|unix.WNOHANG, usage, startPatience); got > 0 {
+				return got, nil
+			}
 			continue
 		default: // no descriptor left
 			return waitByNumber(pid, status, options, usage)
 		}
-		state, decided := z.takeForeign(options)
+		got := z.takeForeign(status, options, usage)
 		z.release()
-		switch {
-		case state != nil:
-			if status != nil {
-				*status = state.status
-			}
-			if usage != nil {
-				*usage = state.usage
-			}
-			return state.pid, nil
-		case !decided && options&unix.WNOHANG != 0:
-			return 0, nil
+		if got > 0 {
+			return got, nil
 		}
 	}
 }
@@ -81,25 +77,29 @@ func waitFor(idType, id, options int) (int, error) {
 	}
 }
 
-// takeForeign takes the child unless it is a handle's. It is undecided where that
-// cannot be known yet.
-func (z zombie) takeForeign(options int) (state *State, decided bool) {
+// takeForeign takes the child unless it is a handle's. Where that cannot be known
+// for all patience, the status is kept for the handle, too.
+func (z zombie) takeForeign(status *syscall.WaitStatus, options int, usage *syscall.Rusage) int {
 	seen := z.look(options | unix.WEXITED)
 	if seen == nil {
-		return nil, true // somebody else has it
+		return 0 // somebody else has it
 	}
 	owner, decided := z.owner()
 	switch {
 	case !decided:
-		return nil, false
+		got, _ := takeForeign(z.pid, status, options|unix.WNOHANG, usage, 0)
+		return max(got, 0)
 	case owner == nil:
-		return z.take(options | unix.WEXITED), true
-	case seen.waitCode() > childDumped:
-		z.take(options) // a stop, which would stay in front of what comes next
+		private := keepers.has(z.pid) // and killed; a wait with __WALL or __WCLONE sees it
+		if state := z.take(options | unix.WEXITED); state != nil && !private {
+			return state.copyTo(status, usage)
+		}
+	case !seen.exited():
+		z.take(options | unix.WSTOPPED) // or it would stay in front of what comes next
 	default:
 		owner.reap()
 	}
-	return nil, true
+	return 0
 }
 
 // owner returns the handle's process, if it is one, of a child that has been

@@ -17,26 +17,33 @@ import (
 // wait4(-1) does: it never returns a child that a [Handle] owns. When it meets
 // one that has exited it sees to it that the handle has the status, resource
 // usage included, and looks further. All else it returns as wait4(2) does:
-// arguments, results (-1 with an error) and errors are those of syscall.Wait4, and children of
-// os/exec are like any others to it.
+// arguments, results (-1 with an error) and errors are those of syscall.Wait4,
+// and children of os/exec are like any others to it.
 //
 // To the caller it is as if other threads of the program waited for the
-// children of handles. They count as children: with WNOHANG the result is 0
-// while one runs, and ECHILD only when no child at all is left. That they stop
-// or continue (WUNTRACED, WCONTINUED) is reported to nobody.
+// children of handles. Those that wait4(2) sees count as children: with WNOHANG
+// the result is 0 while one runs, and ECHILD only when no child at all is left. It
+// sees none of a keeper's, though with __WALL or __WCLONE the keeper, which is not
+// returned either; and on FreeBSD none with a process descriptor, unless it asks
+// by number or group: see Attr.Private.
+//
+// That children of handles stop or continue (WUNTRACED, WCONTINUED, and without
+// these what ptrace(2) reports) is reported to nobody: who traces one waits for it
+// by syscall.Wait4, and not beside a loop over Wait4(-1).
 //
 // A child that exits while the Start that makes it is under way is its handle's,
 // too. For that Wait4 may wait, also with WNOHANG, until the starts of that
-// moment are over: a fraction of a millisecond, and not more than a second.
+// moment are over: a fraction of a millisecond, and not more than a second for
+// each child. A Start that is late by a second, though its child has exited, loses
+// nothing, but Wait4 may return that child as well. (A Start that hangs on the file
+// system of its program has a child that runs.)
 //
 // On Linux 5.4 and later Wait4 looks at an exited child, holds it by a pidfd, and
 // takes it when it is known to be nobody's. On other Unix systems, and where
 // pidfds are refused, it takes the child first; the handles wait and signal
-// before or after, never meanwhile, and get the status handed over. Should then a
-// Start hang for a second (say, on the file system of its program) while other
-// children exit, and one of them be its own, Wait4 may return that one as well;
-// and it may return the child of a Start that fails, or with which the package
-// has only tried something.
+// before or after, never meanwhile, and get the status handed over. There it may
+// also return the child of a Start that fails, or with which the package has only
+// tried something.
 func Wait4(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
 	got, err := waitForeign(pid, status, options, usage)
 	if err != nil {
@@ -56,7 +63,7 @@ const startPatience = time.Second
 // waitByNumber is Wait4 by nothing but wait4(2): it takes a child and hands it
 // over if it is a handle's.
 func waitByNumber(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
-	got, err := takeForeign(pid, status, options|wait4.NoHang, usage)
+	got, err := takeForeign(pid, status, options|wait4.NoHang, usage, startPatience)
 	if got != 0 || err != nil || options&wait4.NoHang != 0 {
 		return got, err
 	}
@@ -69,7 +76,7 @@ func waitByNumber(pid int, status *syscall.WaitStatus, options int, usage *sysca
 		defer signal.Stop(hint)
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		got, err := takeForeign(pid, status, options|wait4.NoHang, usage)
+		got, err := takeForeign(pid, status, options|wait4.NoHang, usage, startPatience)
 		if got != 0 || err != nil {
 			return got, err
 		}
@@ -81,8 +88,8 @@ func waitByNumber(pid int, status *syscall.WaitStatus, options int, usage *sysca
 }
 
 // takeForeign takes children, without blocking in the kernel, until one is no
-// handle's.
-func takeForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+// handle's. A start that may own it has some patience to say so.
+func takeForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage, patience time.Duration) (int, error) {
 	for {
 		state, owner, starts, err := takeAny(pid, options)
 		switch {
@@ -91,17 +98,22 @@ func takeForeign(pid int, status *syscall.WaitStatus, options int, usage *syscal
 		case owner != nil:
 			owner.reap()
 			continue
-		case len(starts) > 0 && !unclaimed(state, starts):
+		case len(starts) > 0 && !unclaimed(state, starts, patience):
 			continue
 		}
-		if status != nil {
-			*status = state.status
-		}
-		if usage != nil {
-			*usage = state.usage
-		}
-		return state.pid, nil
+		return state.copyTo(status, usage), nil
 	}
+}
+
+// copyTo returns s as wait4(2) does.
+func (s *State) copyTo(status *syscall.WaitStatus, usage *syscall.Rusage) (pid int) {
+	if status != nil {
+		*status = s.status
+	}
+	if usage != nil {
+		*usage = s.usage
+	}
+	return s.pid
 }
 
 // takeAny takes one child and finds out whose it is.
@@ -114,8 +126,7 @@ func takeAny(pid, options int) (state *State, owner *process, starts []*cohort, 
 		return nil, nil, nil, err
 	}
 	if !state.status.Exited() && !state.status.Signaled() {
-		owner, starts = table.find(state.pid)
-		return state, owner, nil, nil // a stop, which nothing is to be done about
+		return state, table.child(state.pid), nil, nil // a stop, which nothing is to be done about
 	}
 	owner, starts = table.park(state)
 	if owner != nil {
@@ -126,8 +137,8 @@ func takeAny(pid, options int) (state *State, owner *process, starts []*cohort, 
 
 // unclaimed waits for the starts under way and reports whether the child is none
 // of theirs. One that is late still finds the status.
-func unclaimed(state *State, starts []*cohort) bool {
-	if await(starts, startPatience) {
+func unclaimed(state *State, starts []*cohort, patience time.Duration) bool {
+	if await(starts, patience) {
 		return table.unpark(state)
 	}
 	go func() {

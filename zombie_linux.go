@@ -77,6 +77,13 @@ func (z zombie) look(options int) *siginfo {
 	return &info
 }
 
+// exited reports whether the child has, and nobody has taken it. A stop of one
+// that this program traces is not meant.
+func (z zombie) exited() bool {
+	seen := z.look(unix.WEXITED)
+	return seen != nil && seen.exited()
+}
+
 // take takes what look has seen: nil if somebody else has.
 func (z zombie) take(options int) *State {
 	s := &State{pid: z.pid, hasUsage: true}

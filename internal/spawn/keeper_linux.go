@@ -127,6 +127,9 @@ func (k *Keeper) Start(name string, argv []string, attr *syscall.ProcAttr) (pid,
 	return start(k, name, argv, attr)
 }
 
+// PID returns the keeper's process id.
+func (k *Keeper) PID() int { return k.number }
+
 // Fits reports whether the keeper's children have the ids, the limits and so on
 // that children of the calling thread would have.
 func (k *Keeper) Fits() (bool, error) {

@@ -26,6 +26,9 @@ func (*Keeper) Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err e
 	return 0, 0, errors.ErrUnsupported
 }
 
+// PID returns 0.
+func (*Keeper) PID() int { return 0 }
+
 // Fits reports false.
 func (*Keeper) Fits() (bool, error) { return false, errors.ErrUnsupported }
 

@@ -1,0 +1,263 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/tinyprog"
+	"github.com/wardproc/ward/internal/wardtest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	wardtest.Register("ready", func([]string) {
+		fmt.Println("ready")
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(6)
+	})
+	wardtest.Register("trace beside Wait4", func([]string) { traceBesideWait4() })
+	wardtest.Register("trace a thread", func([]string) { traceThread() })
+	wardtest.Register("trace beside a reaper", func([]string) { traceBesideReaper() })
+}
+
+// These trace as programs do that use os/exec: on a locked thread, with waits of
+// their own for what ptrace(2) reports.
+
+func TestStopOfATracedChildIsNoExit(t *testing.T) {
+	needBackend(t)
+	image := tinyprog.Exit(runtime.GOARCH) // a Go program's own signals would stop it, too
+	if image == nil {
+		t.Skip("no tiny program for " + runtime.GOARCH)
+	}
+	brief := filepath.Join(t.TempDir(), "exit")
+	if err := os.WriteFile(brief, image, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, attr := range map[string]*ward.Attr{
+		"alone":            {Sys: &syscall.SysProcAttr{Ptrace: true}},
+		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}},
+		"KillOnParentExit": {Sys: &syscall.SysProcAttr{Ptrace: true}, KillOnParentExit: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			h, err := childtest.StartProgram(brief, []string{brief, "\x07"}, attr)
+			if childtest.Private {
+				if !errors.Is(err, errors.ErrUnsupported) {
+					t.Fatalf("Start of a traced private child: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStop(t, h, syscall.SIGTRAP)
+			if err := syscall.PtraceCont(h.PID(), 0); err != nil {
+				t.Fatalf("ptrace(PTRACE_CONT) on the thread that called Start: %v", err)
+			}
+			if state := wait(t, h); state.ExitCode() != 7 || state.Recovered() {
+				t.Errorf("Wait() = %v, recovered: %v", state, state.Recovered())
+			}
+		})
+	}
+}
+
+func TestStopOfAChildThatIsTracedLaterIsNoExit(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r, w := pipe(t)
+	out, ready := pipe(t)
+	h := start(t, &ward.Attr{Files: []*os.File{r, ready}}, "ready")
+	readLine(t, out) // its exec would be another stop
+	if err := syscall.PtraceAttach(h.PID()); err != nil {
+		h.Kill()
+		t.Skipf("ptrace(PTRACE_ATTACH): %v", err)
+	}
+	checkStop(t, h, syscall.SIGSTOP)
+	if err := syscall.PtraceDetach(h.PID()); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if state := wait(t, h); state.ExitCode() != 6 || state.Recovered() {
+		t.Errorf("Wait() = %v, recovered: %v", state, state.Recovered())
+	}
+}
+
+func TestWait4ReportsNoStopOfATracedChildOfAHandle(t *testing.T) {
+	runReport(t, nil, "trace beside Wait4")
+}
+
+func TestWait4ReportsTheStopOfATracedThread(t *testing.T) { runReport(t, nil, "trace a thread") }
+
+func TestReaperTakesNoStop(t *testing.T) { runReport(t, nil, "trace beside a reaper") }
+
+// startTraced starts a program that stops at its exec.
+func startTraced() ward.Handle {
+	path, argv, env := wardtest.Command("exit", "6")
+	h, err := ward.Start(path, argv, &ward.Attr{Env: env, Sys: &syscall.SysProcAttr{Ptrace: true}})
+	if err != nil {
+		complain("%v", err)
+	}
+	for !stopped(complain, h.PID()) {
+		time.Sleep(time.Millisecond)
+	}
+	return h
+}
+
+// letGo ends the tracing.
+func letGo(pid int) {
+	if err := syscall.PtraceDetach(pid); err != nil {
+		complain("ptrace(PTRACE_DETACH) of %d: %v", pid, err)
+	}
+}
+
+// check waits for a child that startTraced has started.
+func check(h ward.Handle) {
+	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 {
+		complain("Wait() = %v, %v", state, err)
+	}
+}
+
+func traceBesideWait4() {
+	runtime.LockOSThread()
+	h := startTraced()
+	time.AfterFunc(20*time.Second, func() { complain("Wait4 does not return") })
+	if pid, err := ward.Wait4(-1, nil, syscall.WNOHANG, nil); pid != 0 || err != nil {
+		complain("Wait4 = %d, %v", pid, err)
+	}
+	letGo(h.PID())
+	if pid, err := ward.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
+		complain("Wait4 = %d, %v", pid, err)
+	}
+	check(h)
+}
+
+func traceThread() {
+	runtime.LockOSThread()
+	in, hold, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	out, ready, err := os.Pipe()
+	if err != nil {
+		complain("%v", err)
+	}
+	pid := stranger(nil, []uintptr{in.Fd(), ready.Fd()}, "ready")
+	out.Read(make([]byte, 1)) // a Go program has several threads by then
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		complain("%v", err)
+	}
+	thread, err := strconv.Atoi(threads[len(threads)-1].Name())
+	if err != nil || thread == pid {
+		complain("threads %v of %d, %v", threads, pid, err)
+	}
+	if err := syscall.PtraceAttach(thread); err != nil {
+		complain("ptrace(PTRACE_ATTACH): %v", err)
+	}
+	time.AfterFunc(20*time.Second, func() { complain("Wait4 does not return") })
+	var status syscall.WaitStatus
+	if got, err := ward.Wait4(-1, &status, 0, nil); got != thread || err != nil || !status.Stopped() {
+		complain("Wait4 = %d, %v, status %#x; want the stop of %d, a thread of %d", got, err, status, thread, pid)
+	}
+	if got, err := ward.Wait4(-1, &status, syscall.WNOHANG, nil); got != 0 || err != nil {
+		complain("Wait4 = %d, %v, status %#x", got, err, status)
+	}
+	letGo(thread)
+	hold.Close()
+	if got, err := ward.Wait4(-1, &status, 0, nil); got != pid || err != nil || status.ExitStatus() != 6 {
+		complain("Wait4 = %d, %v, status %#x; want the exit of %d", got, err, status, pid)
+	}
+}
+
+func traceBesideReaper() {
+	runtime.LockOSThread()
+	h := startTraced()
+	other := stranger(&syscall.SysProcAttr{Ptrace: true}, nil, "exit", "6")
+	for !stopped(complain, other) {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	reaper := ward.Reaper{Grace: time.Nanosecond, Report: func(pid int, state *ward.State) {
+		complain("the Reaper took %d: %v", pid, state)
+	}}
+	go func() {
+		defer close(over)
+		reaper.Run(ctx)
+	}()
+	time.Sleep(100 * time.Millisecond)
+	cancel()
+	<-over
+	for _, pid := range []int{h.PID(), other} {
+		var status syscall.WaitStatus
+		if got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil); got != pid || err != nil || !status.Stopped() {
+			complain("wait4 = %d, %v, status %#x; want the stop of %d", got, err, status, pid)
+		}
+		letGo(pid)
+	}
+	check(h)
+}
+
+// stopped reports whether the child has something for its tracer.
+func stopped(fail func(string, ...any), pid int) bool {
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err != nil {
+		fail("waitid: %v", err)
+	}
+	return info.Signo != 0
+}
+
+// checkStop waits until the child has stopped and checks that all the while it
+// counts as one that runs, and that the report of the stop is left to the tracer.
+func checkStop(t *testing.T, h ward.Handle, want syscall.Signal) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			syscall.Kill(h.PID(), syscall.SIGKILL)
+		}
+	})
+	running := func(when string) {
+		t.Helper()
+		select {
+		case <-h.Done():
+			state, err := h.Wait(context.Background())
+			t.Fatalf("Wait() = %v, %v %s", state, err, when)
+		default:
+		}
+	}
+	for !stopped(t.Fatalf, h.PID()) {
+		running("before the stop")
+		time.Sleep(time.Millisecond)
+	}
+	go h.Wait(context.Background())
+	if _, err := h.TryWait(); err != ward.ErrRunning {
+		t.Errorf("TryWait: %v", err)
+	}
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := h.Wait(over); err != context.Canceled {
+		t.Errorf("Wait: %v", err)
+	}
+	if err := h.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("Signal: %v", err)
+	}
+	time.Sleep(50 * time.Millisecond) // for the sweeps of the reap table
+	running("after the stop")
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(h.PID(), &status, syscall.WNOHANG, nil)
+	if pid != h.PID() || err != nil || !status.Stopped() || status.StopSignal() != want {
+		t.Fatalf("wait4 = %d, %v, status %#x; want the stop of %d by %v", pid, err, status, h.PID(), want)
+	}
+}
