@@ -55,15 +55,16 @@ type Cmd struct {
 	// Err is the error of the search for the program, if any.
 	Err error
 
-	// Cancel is called when the context of CommandContext ends before the
-	// child; so it is, with Tree, while what the child left behind keeps Wait
-	// from returning. CommandContext sets it to kill the child or, with Tree,
-	// the child and its descendants.
+	// Cancel is called when the context of CommandContext ends before Wait has
+	// seen the exit; so it is, with Tree, while what the child left behind keeps
+	// Wait from returning. CommandContext sets it to kill the child or, with
+	// Tree, the child and its descendants.
 	Cancel func() error
 
 	// WaitDelay bounds the time that Wait takes beyond the end of the context
 	// or of the child, whichever comes first. Then the child is killed, with
-	// Tree also its descendants, and the pipes that Wait copies are closed.
+	// Tree also its descendants as far as KillTree reaches them, and the pipes
+	// that Wait copies are closed.
 	WaitDelay time.Duration
 
 	// Private, KillOnParentExit and Tree are those of [ward.Attr]. Start

@@ -68,6 +68,9 @@ func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) error {
 	select {
 	case <-c.copying.done:
 	case <-expired:
+		if c.Tree {
+			c.kill() // what it cannot reach is in the error, by the pipe it holds
+		}
 		return c.giveUp()
 	case <-canceled:
 		err := c.cancel()
