@@ -134,7 +134,7 @@ func (c *Cmd) environ() ([]string, error) {
 		if err := environError(c.SysProcAttr); err != nil {
 			return nil, err
 		}
-		if c.Dir != "" && runtime.GOOS != "windows" && runtime.GOOS != "plan9" {
+		if c.Dir != "" && runtime.GOOS != "windows" {
 			pwd, err := filepath.Abs(c.Dir)
 			if err != nil {
 				return nil, err
@@ -143,7 +143,7 @@ func (c *Cmd) environ() ([]string, error) {
 		}
 	}
 	nul := func(entry string) bool { return strings.IndexByte(entry, 0) >= 0 }
-	if runtime.GOOS != "plan9" && slices.ContainsFunc(given, nul) {
+	if slices.ContainsFunc(given, nul) {
 		return nil, errors.New("exec: environment variable contains NUL")
 	}
 	return c.Environ(), nil
