@@ -153,10 +153,17 @@ func (c *Cmd) cancel() error {
 	switch {
 	case err == nil:
 		return c.ctx.Err()
-	case errors.Is(err, os.ErrProcessDone):
+	case errors.Is(err, os.ErrProcessDone), c.missed(err):
 		return nil // it ended by itself
 	}
 	return fmt.Errorf("exec: canceling Cmd: %w", err)
+}
+
+// missed reports whether err is what kill(2) says of a child that is gone. With
+// os/exec it is a zombie until Wait, and takes the signal.
+func (c *Cmd) missed(err error) bool {
+	gone := c.Process.handle.WithHandle(func(uintptr) {})
+	return errors.Is(gone, err) // os.ErrProcessDone is ESRCH, too, in ward
 }
 
 // kill kills the child, and with Tree its descendants.
