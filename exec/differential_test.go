@@ -280,6 +280,8 @@ func (t *trial) setOutput() {
 	switch {
 	case t.collects() && t.Output == "failing":
 		t.Input = "nil" // they refuse a Stdout that is set, and a pipe would stay
+	case t.Input == "failing" && t.Output == "failing":
+		t.fields.stdin = nil // either could fail first
 	case t.collects():
 		t.fields.stdout = nil
 	}
