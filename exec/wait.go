@@ -68,9 +68,6 @@ func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) error {
 	select {
 	case <-c.copying.done:
 	case <-expired:
-		if c.Tree {
-			c.kill() // what it cannot reach is in the error, by the pipe it holds
-		}
 		return c.giveUp()
 	case <-canceled:
 		err := c.cancel()
@@ -82,13 +79,20 @@ func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) error {
 	return c.copying.err
 }
 
-// giveUp ends the copying by closing the pipes that it blocks on.
+// giveUp ends the copying by closing the pipes that it blocks on. Of a tree it
+// kills what it can: the error tells what the rest holds.
 func (c *Cmd) giveUp() error {
 	open := c.copying.open()
+	if c.Tree {
+		c.kill()
+	}
 	for _, f := range c.parentFiles {
 		f.Close()
 	}
 	<-c.copying.done
+	if open == "" {
+		return c.copying.err // it ended just then
+	}
 	return fmt.Errorf("%w: %s still open after %v", ErrWaitDelay, open, c.WaitDelay)
 }
 
