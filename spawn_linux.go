@@ -32,13 +32,17 @@ func startError(name string, err error) error {
 	if failed, ok := err.(*spawn.Error); ok {
 		err = failed.Errno // without the call's name, as users know it
 	}
-	if _, ok := err.(syscall.Errno); !ok {
-		return &Error{Op: "start", Err: err}
+	switch err.(type) {
+	case *fs.PathError:
+		return err
+	case syscall.Errno:
+		return &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
-	return &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+	return &Error{Op: "start", Err: err}
 }
 
-// spawnStd starts a child in the standard library's way.
+// spawnStd starts a child in the standard library's way. Errors of package
+// syscall, which need not be Errnos, become what os.StartProcess makes of them.
 func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
 	var sys syscall.SysProcAttr
 	if attr.Sys != nil {
@@ -48,13 +52,16 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	std := *attr
 	std.Sys = &sys
 	pid, _, err = syscall.StartProcess(name, argv, &std)
-	if err == nil && fd < 0 {
+	if err != nil {
+		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+	}
+	if fd < 0 {
 		// A kernel that does not know CLONE_PIDFD passes over it.
 		syscall.Kill(pid, syscall.SIGKILL)
 		syscall.Wait4(pid, nil, 0, nil)
 		return 0, 0, syscall.ENOSYS
 	}
-	return pid, fd, err
+	return pid, fd, nil
 }
 
 // launch calls try, which starts a child with sys, until it succeeds or fails

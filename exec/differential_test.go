@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 
@@ -71,7 +72,7 @@ func init() {
 
 // A wish is a random command. Its fields choose from the world's lists.
 type wish struct {
-	Program, Arg, Stderr, Dir, Env, Input, Output, Extra, Context, Call string
+	Program, Arg, Stderr, Dir, Env, Input, Output, Extra, Context, Call, Sys string
 }
 
 // A world has the files that wishes are about.
@@ -119,6 +120,7 @@ func (*world) wish(seed uint64) wish {
 		Extra:   pick("none", "file", "nil"),
 		Context: pick("none", "live", "ended", "cancel without"),
 		Call:    pick("Run", "Output", "CombinedOutput", "twice", "Wait first"),
+		Sys:     pick("nil", "missing terminal", "two terminals", "no terminal"),
 	}
 }
 
@@ -146,6 +148,7 @@ type fields struct {
 	stdout     io.Writer
 	stderr     io.Writer
 	extraFiles []*os.File
+	sys        *syscall.SysProcAttr
 	cancel     func() error
 }
 
@@ -155,7 +158,7 @@ func newStd(f fields) (commander, func() string) {
 	if f.ctx != nil {
 		cmd = osexec.CommandContext(f.ctx, f.path, f.args...)
 	}
-	cmd.Env, cmd.Dir, cmd.ExtraFiles = f.env, f.dir, f.extraFiles
+	cmd.Env, cmd.Dir, cmd.ExtraFiles, cmd.SysProcAttr = f.env, f.dir, f.extraFiles, f.sys
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f.stdin, f.stdout, f.stderr
 	if f.cancel != nil {
 		cmd.Cancel = f.cancel
@@ -172,7 +175,7 @@ func newOwn(f fields) (commander, func() string) {
 	if f.ctx != nil {
 		cmd = exec.CommandContext(f.ctx, f.path, f.args...)
 	}
-	cmd.Env, cmd.Dir, cmd.ExtraFiles = f.env, f.dir, f.extraFiles
+	cmd.Env, cmd.Dir, cmd.ExtraFiles, cmd.SysProcAttr = f.env, f.dir, f.extraFiles, f.sys
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f.stdin, f.stdout, f.stderr
 	if f.cancel != nil {
 		cmd.Cancel = f.cancel
@@ -257,6 +260,7 @@ func (w *world) fields(wish wish) fields {
 			"pipe and set": strings.NewReader(""),
 		}[wish.Input],
 		extraFiles: map[string][]*os.File{"file": {w.file}, "nil": {nil, w.file}}[wish.Extra],
+		sys:        attributes[wish.Sys],
 	}
 }
 
@@ -276,6 +280,8 @@ func (t *trial) setOutput() {
 	switch {
 	case t.collects() && t.Output == "failing":
 		t.Input = "nil" // they refuse a Stdout that is set, and a pipe would stay
+	case t.Input == "failing" && t.Output == "failing":
+		t.fields.stdin = nil // either could fail first
 	case t.collects():
 		t.fields.stdout = nil
 	}

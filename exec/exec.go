@@ -55,15 +55,16 @@ type Cmd struct {
 	// Err is the error of the search for the program, if any.
 	Err error
 
-	// Cancel is called when the context of CommandContext ends before the
-	// child; so it is, with Tree, while what the child left behind keeps Wait
-	// from returning. CommandContext sets it to kill the child or, with Tree,
-	// the child and its descendants.
+	// Cancel is called when the context of CommandContext ends before Wait has
+	// seen the exit; so it is, with Tree, while what the child left behind keeps
+	// Wait from returning. CommandContext sets it to kill the child or, with
+	// Tree, the child and its descendants.
 	Cancel func() error
 
 	// WaitDelay bounds the time that Wait takes beyond the end of the context
 	// or of the child, whichever comes first. Then the child is killed, with
-	// Tree also its descendants, and the pipes that Wait copies are closed.
+	// Tree also its descendants as far as KillTree reaches them, and the pipes
+	// that Wait copies are closed.
 	WaitDelay time.Duration
 
 	// Private, KillOnParentExit and Tree are those of [ward.Attr]. Start
@@ -133,7 +134,7 @@ func (c *Cmd) environ() ([]string, error) {
 		if err := environError(c.SysProcAttr); err != nil {
 			return nil, err
 		}
-		if c.Dir != "" && runtime.GOOS != "windows" && runtime.GOOS != "plan9" {
+		if c.Dir != "" && runtime.GOOS != "windows" {
 			pwd, err := filepath.Abs(c.Dir)
 			if err != nil {
 				return nil, err
@@ -142,7 +143,7 @@ func (c *Cmd) environ() ([]string, error) {
 		}
 	}
 	nul := func(entry string) bool { return strings.IndexByte(entry, 0) >= 0 }
-	if runtime.GOOS != "plan9" && slices.ContainsFunc(given, nul) {
+	if slices.ContainsFunc(given, nul) {
 		return nil, errors.New("exec: environment variable contains NUL")
 	}
 	return c.Environ(), nil

@@ -22,7 +22,7 @@ func (c *Cmd) StdinPipe() (io.WriteCloser, error) {
 	if c.Process != nil {
 		return nil, errors.New("exec: StdinPipe after process started")
 	}
-	child, parent, err := c.pipe(toChild, osPipe)
+	child, parent, err := c.pipe(toChild, os.Pipe)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (c *Cmd) outputPipe(field string, output *io.Writer) (io.ReadCloser, error)
 	if c.Process != nil {
 		return nil, errors.New("exec: " + field + "Pipe after process started")
 	}
-	child, parent, err := c.pipe(fromChild, osPipe)
+	child, parent, err := c.pipe(fromChild, os.Pipe)
 	if err != nil {
 		return nil, err
 	}
@@ -64,28 +64,22 @@ const (
 	fromChild direction = true
 )
 
-// An opener opens a pipe.
-type opener func(direction) (child, parent *os.File, err error)
+// An opener is os.Pipe, or like it.
+type opener func() (r, w *os.File, err error)
 
 // pipe returns the child's end of a new pipe, which Start closes, and ours,
 // which Wait closes.
 func (c *Cmd) pipe(d direction, open opener) (child, parent *os.File, err error) {
-	child, parent, err = open(d)
+	child, parent, err = open()
 	if err != nil {
 		return nil, nil, err
+	}
+	if d == fromChild {
+		child, parent = parent, child
 	}
 	c.childFiles = append(c.childFiles, child)
 	c.parentFiles = append(c.parentFiles, parent)
 	return child, parent, nil
-}
-
-// osPipe opens a pipe for the caller, who may give our end to another child.
-func osPipe(d direction) (child, parent *os.File, err error) {
-	r, w, err := os.Pipe()
-	if d == toChild {
-		return r, w, err
-	}
-	return w, r, err
 }
 
 func (c *Cmd) childStdin() (*os.File, error) {
@@ -95,7 +89,8 @@ func (c *Cmd) childStdin() (*os.File, error) {
 	if f, ok := c.Stdin.(*os.File); ok {
 		return f, nil
 	}
-	child, parent, err := c.pipe(toChild, streamPipe)
+	// Stdin's WriteTo gets our end and may give it to another child.
+	child, parent, err := c.pipe(toChild, os.Pipe)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,9 @@ import (
 )
 
 // A ProcessState tells how a process ended: a [ward.State], which has the
-// methods of os.ProcessState. Where other code in the program took the status
-// (see Recovered), its SysUsage is nil.
+// methods of os.ProcessState. Its SysUsage is nil where other code in the program
+// took the status (see Recovered) and where the kernel reaped a private child
+// (see [ward.Attr]).
 type ProcessState = ward.State
 
 // A Process is a child that [Cmd.Start] started, with the field and the methods
@@ -48,7 +49,11 @@ func (p *Process) Signal(sig os.Signal) error {
 	if p.handle == nil {
 		return errNotInitialized
 	}
-	return reason(p.handle.Signal(sig))
+	err := p.handle.Signal(sig)
+	if runtime.GOOS == "windows" && errors.Is(err, ward.ErrClosed) {
+		return syscall.EINVAL
+	}
+	return reason(err)
 }
 
 // Kill is Signal with os.Kill: the child alone, whatever Cmd.Tree is.
@@ -79,7 +84,8 @@ func (p *Process) WithHandle(f func(handle uintptr)) error {
 	return reason(p.handle.WithHandle(f))
 }
 
-// reason returns err in the words of package os: the bare cause.
+// reason returns err in the words of package os: the bare cause, on Windows with
+// the name of the call.
 func reason(err error) error {
 	switch {
 	case errors.Is(err, os.ErrProcessDone):
@@ -87,7 +93,7 @@ func reason(err error) error {
 	case errors.Is(err, ward.ErrClosed):
 		return errReleased
 	}
-	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok && runtime.GOOS != "windows" {
 		return call.Err
 	}
 	if failed, ok := errors.AsType[*ward.Error](err); ok {

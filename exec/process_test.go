@@ -74,8 +74,14 @@ func TestReleaseLetsGoOfTheChild(t *testing.T) {
 	if _, err := cmd.Process.Wait(); err != error(syscall.EINVAL) {
 		t.Errorf("Process.Wait: %v", err)
 	}
-	if err := cmd.Process.Kill(); err == nil || err.Error() != "os: process already released" {
-		t.Errorf("Kill: %v", err)
+	self, err := os.FindProcess(os.Getpid())
+	check(t, err)
+	self.Release()
+	if err, want := cmd.Process.Kill(), self.Kill(); err == nil || err.Error() != want.Error() {
+		t.Errorf("Kill: %v, in package os %v", err, want)
+	}
+	if err := cmd.Process.WithHandle(func(uintptr) {}); err == nil || err.Error() != "os: process already released" {
+		t.Errorf("WithHandle: %v", err)
 	}
 	again := cmd.Process.Release()
 	if want := runtime.GOOS == "windows"; (again != nil) != want {

@@ -51,3 +51,25 @@ func TestFilesOfTheChildBlock(t *testing.T) {
 		}
 	}
 }
+
+// TestPipeToStdinBlocksInAnotherChild has a reader that gives the pipe, which it
+// writes itself to, to another command.
+func TestPipeToStdinBlocksInAnotherChild(t *testing.T) {
+	flags, cmd := command(t, "flags"), command(t, "cat")
+	cmd.Stdin = source(func(w io.Writer) error {
+		flags.Stdout = w
+		return flags.Run()
+	})
+	out, err := cmd.Output()
+	check(t, err)
+	if want := strings.Repeat("false <nil>\n", 3); string(out) != want {
+		t.Errorf("O_NONBLOCK is %q", out)
+	}
+}
+
+// A source is a reader that only writes.
+type source func(io.Writer) error
+
+func (source) Read([]byte) (int, error) { panic("read") }
+
+func (s source) WriteTo(w io.Writer) (int64, error) { return 0, s(w) }

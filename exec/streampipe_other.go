@@ -4,4 +4,4 @@ package exec
 
 import "os"
 
-func streamPipe(d direction) (child, parent *os.File, err error) { return osPipe(d) }
+func streamPipe() (r, w *os.File, err error) { return os.Pipe() }

@@ -37,6 +37,7 @@ func TestSignalHasThePlainErrorsOfPackageOS(t *testing.T) {
 	}
 	self, err := os.FindProcess(os.Getpid())
 	check(t, err)
+	defer self.Release()
 	want := self.Signal(syscall.Signal(200))
 	if err := cmd.Process.Signal(syscall.Signal(200)); err != want {
 		t.Errorf("Signal(200): %v, in package os %v", err, want)

@@ -79,13 +79,20 @@ func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) error {
 	return c.copying.err
 }
 
-// giveUp ends the copying by closing the pipes that it blocks on.
+// giveUp ends the copying by closing the pipes that it blocks on. Of a tree it
+// kills what it can: the error tells what the rest holds.
 func (c *Cmd) giveUp() error {
 	open := c.copying.open()
+	if c.Tree {
+		c.kill()
+	}
 	for _, f := range c.parentFiles {
 		f.Close()
 	}
 	<-c.copying.done
+	if open == "" {
+		return c.copying.err // it ended just then
+	}
 	return fmt.Errorf("%w: %s still open after %v", ErrWaitDelay, open, c.WaitDelay)
 }
 
@@ -150,10 +157,17 @@ func (c *Cmd) cancel() error {
 	switch {
 	case err == nil:
 		return c.ctx.Err()
-	case errors.Is(err, os.ErrProcessDone):
+	case errors.Is(err, os.ErrProcessDone), c.missed(err):
 		return nil // it ended by itself
 	}
 	return fmt.Errorf("exec: canceling Cmd: %w", err)
+}
+
+// missed reports whether err is what kill(2) says of a child that is gone. With
+// os/exec it is a zombie until Wait, and takes the signal.
+func (c *Cmd) missed(err error) bool {
+	gone := c.Process.handle.WithHandle(func(uintptr) {})
+	return errors.Is(gone, err) // os.ErrProcessDone is ESRCH, too, in ward
 }
 
 // kill kills the child, and with Tree its descendants.

@@ -97,6 +97,31 @@ func TestWithoutWaitDelayWaitReadsToTheEnd(t *testing.T) {
 	check(t, <-result)
 }
 
+// TestWaitDelayEndsWhatIsLeftOfATree has a grandchild that holds the copied
+// standard error, and standard output until its own end.
+func TestWaitDelayEndsWhatIsLeftOfATree(t *testing.T) {
+	if !childtest.ReachesOrphans() {
+		t.Skip("KillTree does not reach what outlives the child")
+	}
+	r, w := pipe(t)
+	cmd := command(t, "leave")
+	stdin, _ := pipe(t)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, w, new(bytes.Buffer)
+	cmd.Tree = true
+	cmd.WaitDelay = 20 * time.Millisecond
+	if err := cmd.Start(); errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	} else {
+		check(t, err)
+	}
+	w.Close()
+	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
+		t.Errorf("Wait: %v", err)
+	}
+	_, err := io.ReadAll(r) // which ends with the grandchild
+	check(t, err)
+}
+
 // interruptible returns a started command with a context, after its first line.
 func interruptible(t *testing.T, name string, set func(*exec.Cmd)) (cmd *exec.Cmd, stdout io.Reader, cancel context.CancelFunc) {
 	t.Helper()

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package exec_test
+
+import "syscall"
+
+var attributes map[string]*syscall.SysProcAttr
