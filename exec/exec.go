@@ -127,14 +127,18 @@ func (c *Cmd) std() *exec.Cmd {
 	}
 }
 
-// environ is Environ with the errors that it passes over.
+// environ is Environ with the errors that it passes over, or nil for the
+// program's own as it is: package syscall lets that have no duplicates.
 func (c *Cmd) environ() ([]string, error) {
 	given := c.Env
 	if given == nil {
 		if err := environError(c.SysProcAttr); err != nil {
 			return nil, err
 		}
-		if c.Dir != "" && runtime.GOOS != "windows" {
+		if runtime.GOOS != "windows" {
+			if c.Dir == "" {
+				return nil, nil
+			}
 			pwd, err := filepath.Abs(c.Dir)
 			if err != nil {
 				return nil, err

@@ -84,7 +84,7 @@ func (c *Cmd) pipe(d direction, open opener) (child, parent *os.File, err error)
 
 func (c *Cmd) childStdin() (*os.File, error) {
 	if c.Stdin == nil {
-		return c.openNull()
+		return c.nullDevice()
 	}
 	if f, ok := c.Stdin.(*os.File); ok {
 		return f, nil
@@ -137,7 +137,7 @@ func same(a, b io.Writer) bool {
 
 func (c *Cmd) childOutput(name string, output io.Writer) (*os.File, error) {
 	if output == nil {
-		return c.openNull()
+		return c.nullDevice()
 	}
 	if f, ok := output.(*os.File); ok {
 		return f, nil
@@ -154,13 +154,12 @@ func (c *Cmd) childOutput(name string, output io.Writer) (*os.File, error) {
 	return child, nil
 }
 
-// openNull returns the null device. It is one file for input and output: to open
-// it takes a sixth of the time that a start takes.
-func (c *Cmd) openNull() (*os.File, error) {
+// nullDevice is one file for input and output: to open it takes time.
+func (c *Cmd) nullDevice() (*os.File, error) {
 	if c.null != nil {
 		return c.null, nil
 	}
-	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	f, err := openNull()
 	if err == nil {
 		c.null = f
 		c.childFiles = append(c.childFiles, f)
