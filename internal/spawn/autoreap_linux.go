@@ -33,7 +33,7 @@ var autoreaps = probe.Probe{Try: func() error {
 // autoreaped makes children that the kernel reaps.
 type autoreaped struct{}
 
-func (autoreaped) pid() int { return os.Getpid() }
+func (autoreaped) PID() int { return os.Getpid() }
 
 func (autoreaped) prepare(*program) {}
 

@@ -180,8 +180,6 @@ func (k *Keeper) End() {
 	k.order.close()
 }
 
-func (k *Keeper) pid() int { return k.number }
-
 // prepare has the child block and ignore the signals that this program does. The
 // rest it has from the keeper, and Fits tells whether that is the same.
 func (k *Keeper) prepare(p *program) {

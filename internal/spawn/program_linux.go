@@ -52,7 +52,7 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	if err := p.layOut(name, argv, attr.Env, attr.Dir, sys.Chroot); err != nil {
 		return err
 	}
-	p.takeTable(attr.Files, copyFiles, m.pid())
+	p.takeTable(attr.Files, copyFiles, m.PID())
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}
@@ -71,7 +71,7 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	if sys.Pdeathsig != 0 {
 		// A parent that has died in the meantime would send nothing.
 		p.add("prctl(PR_SET_PDEATHSIG)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(sys.Pdeathsig))
-		p.add("getppid", uintptr(m.pid()), unix.SYS_GETPPID)
+		p.add("getppid", uintptr(m.PID()), unix.SYS_GETPPID)
 	}
 	p.placeFiles()
 	if sys.Noctty {

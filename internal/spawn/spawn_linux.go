@@ -64,8 +64,8 @@ func Start(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, 
 
 // A maker makes the child of a spawn program and is its parent.
 type maker interface {
-	// pid is the parent's own.
-	pid() int
+	// PID is the parent's own.
+	PID() int
 
 	// prepare adds steps for what the child does not have from the calling
 	// thread otherwise.
@@ -138,7 +138,7 @@ func (p *program) ready() {
 // visible makes ordinary children of this program: any wait sees them.
 type visible struct{}
 
-func (visible) pid() int { return os.Getpid() }
+func (visible) PID() int { return os.Getpid() }
 
 func (visible) prepare(*program) {}
 
