@@ -39,11 +39,11 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-// variantsAtOnce has more of them run at a time than there are processors. What
-// a small test does is mostly to wait, but for a virtual machine, where
-// -test.short is set.
+// variantsAtOnce has more of them run at a time than there are processors on
+// Linux, where they are many. What a small test does is mostly to wait, but for a
+// virtual machine, where -test.short is set.
 func variantsAtOnce() {
-	if !testing.Short() && !*wardtest.Long {
+	if runtime.GOOS == "linux" && !testing.Short() && !*wardtest.Long {
 		flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU()))
 	}
 }
