@@ -19,7 +19,11 @@ func init() {
 	wardtest.Register("stop and wait", func([]string) { stopAndWait() })
 }
 
-func TestWait4ReportsStopsOfStrangersOnly(t *testing.T) { runReport(t, nil, "stop and wait") }
+// A group of its own keeps what is stopped from others: SIGHUP kills a group with
+// stopped members when one exits whose parent is PID 1: setpgid(2).
+func TestWait4ReportsStopsOfStrangersOnly(t *testing.T) {
+	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stop and wait")
+}
 
 func stopAndWait() {
 	r, w, err := os.Pipe()
