@@ -89,6 +89,9 @@ func forced() (variants []Variant) {
 // private are those in which all children are private, where they can be: as
 // the system offers it, and where the kernel reaps them, also by the keeper.
 func private() []Variant {
+	if runtime.GOOS == "windows" {
+		return nil // every child is private, asked for or not
+	}
 	v := Variant{Name: "private", Env: []string{PrivateVariable + "=on"}}
 	h, err := TryStart(&ward.Attr{Private: true}, "exit", "0")
 	if errors.Is(err, errors.ErrUnsupported) {
