@@ -19,14 +19,19 @@ const PrivateVariable = "WARD_TEST_PRIVATE"
 // Private tells whether it is set.
 var Private = os.Getenv(PrivateVariable) != ""
 
-// StartProgram is ward.Start, for a private child where all are to be private.
+// StartProgram is ward.Start, for a private child where all are to be private,
+// and again where only Wine has failed.
 func StartProgram(name string, argv []string, attr *ward.Attr) (ward.Handle, error) {
 	var a ward.Attr
 	if attr != nil {
 		a = *attr
 	}
 	a.Private = a.Private || Private
-	return ward.Start(name, argv, &a)
+	h, err := ward.Start(name, argv, &a)
+	for attempt := 0; attempt < 10 && wardtest.WineFailed(err); attempt++ {
+		h, err = ward.Start(name, argv, &a)
+	}
+	return h, err
 }
 
 // TryStart starts a helper. Without attr it has no files.

@@ -14,9 +14,8 @@ import (
 func zombies() error { return nil }
 
 var (
-	ntdll          = windows.NewLazySystemDLL("ntdll.dll")
-	ntQueryObject  = ntdll.NewProc("NtQueryObject")
-	wineGetVersion = ntdll.NewProc("wine_get_version")
+	ntdll         = windows.NewLazySystemDLL("ntdll.dll")
+	ntQueryObject = ntdll.NewProc("NtQueryObject")
 )
 
 // descriptors returns the open handles, each with its type. It leaves out the
@@ -79,6 +78,3 @@ func typeName(h windows.Handle) (string, bool) {
 	}
 	return info.name.String(), true
 }
-
-// Wine reports whether the system is Wine and not Windows.
-func Wine() bool { return wineGetVersion.Find() == nil }
