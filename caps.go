@@ -47,7 +47,7 @@ type Caps struct {
 }
 
 // Capabilities returns what the package found, and what the environment
-// variable WARD forces. The first call, or the first Start, tries the features.
+// variable WARDDEBUG forces. The first call, or the first Start, tries the features.
 func Capabilities() Caps {
 	defer table.end(table.begin()) // to try them takes children
 	return capabilities()

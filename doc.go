@@ -49,7 +49,7 @@
 //
 // # Environment
 //
-// The variable WARD forces a choice, for tests and for users in trouble:
+// The variable WARDDEBUG forces a choice, for tests and for users in trouble:
 // backend=pidfd, procdesc, kqueue or fallback, spawn=std, recover=off,
 // private=keeper for a keeper where the kernel could reap private children, and,
 // for threads of 63 children on Windows, packets=off, separated by commas. A

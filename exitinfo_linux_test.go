@@ -7,20 +7,20 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("meet the reap", func([]string) { meetReap() })
+	selftest.Register("meet the reap", func([]string) { meetReap() })
 }
 
 // The status is asked for all the time while a thief reaps: now and then the
 // reap comes in the middle of the question.
 func TestStatusIsReadInTheMiddleOfAReap(t *testing.T) {
-	if wardtest.KernelBefore(6, 15) {
+	if selftest.KernelBefore(6, 15) {
 		t.Skip("no PIDFD_INFO_EXIT before Linux 6.15")
 	}
 	runReport(t, nil, "meet the reap")

@@ -16,7 +16,7 @@ func (f *Function) Command(attr *Attr, args ...string) (*Attr, error) {
 	return attr, err
 }
 
-// Force makes what the environment variable WARD would, until restore.
+// Force makes what the environment variable WARDDEBUG would, until restore.
 func Force(text string) (restore func()) {
 	before := environment
 	set, err := parseSettings(text)

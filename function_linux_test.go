@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("removed", func([]string) {
+	selftest.Register("removed", func([]string) {
 		self, err := os.Executable()
 		if err == nil {
 			err = os.Remove(self)
@@ -21,7 +21,7 @@ func init() {
 		}
 		os.Exit(resultOf(startVisible(result, nil, "5")))
 	})
-	wardtest.Register("replaced", func([]string) {
+	selftest.Register("replaced", func([]string) {
 		self, err := os.Executable()
 		other := self + ".new"
 		if err == nil {
@@ -42,7 +42,7 @@ func TestFunctionOfAProgramThatIsGoneFromDisk(t *testing.T) {
 		t.Run(helper, func(t *testing.T) {
 			program := filepath.Join(t.TempDir(), "program")
 			copyProgram(t, program)
-			_, argv, env := wardtest.Command(helper)
+			_, argv, env := selftest.Command(helper)
 			h, err := ward.Start(program, argv, &ward.Attr{Env: env, Files: []*os.File{nil, os.Stderr, os.Stderr}})
 			if err != nil {
 				t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 var (
@@ -64,7 +64,7 @@ func startVisible(f *ward.Function, attr *ward.Attr, args ...string) (ward.Handl
 	if attr != nil {
 		a = *attr
 	}
-	a.Env = append(append(os.Environ(), wardtest.RaceOptions), a.Env...)
+	a.Env = append(append(os.Environ(), selftest.RaceOptions), a.Env...)
 	h, err := f.Start(&a, args...)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return f.StartVisible(&a, args...)
@@ -173,7 +173,7 @@ func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
 // A system that has no private children starts no function.
 func TestStartOfAFunctionNeedsPrivate(t *testing.T) {
 	private, want := tryStart(&ward.Attr{Private: true}, "exit", "0")
-	h, err := result.Start(&ward.Attr{Env: append(os.Environ(), wardtest.RaceOptions)}, "0")
+	h, err := result.Start(&ward.Attr{Env: append(os.Environ(), selftest.RaceOptions)}, "0")
 	if errors.Is(err, errors.ErrUnsupported) != errors.Is(want, errors.ErrUnsupported) {
 		t.Errorf("Start of a function: %v; Start with Private: %v", err, want)
 	}
@@ -192,7 +192,7 @@ func TestStartOfAFunctionSaysWhatIsWrong(t *testing.T) {
 	for name, start := range map[string]func() (ward.Handle, error){
 		"NUL in an argument": func() (ward.Handle, error) { return startVisible(result, nil, "a\x00b") },
 		"missing directory": func() (ward.Handle, error) {
-			return startVisible(result, &ward.Attr{Dir: filepath.Join(wardtest.TempDir(t), "missing")}, "0")
+			return startVisible(result, &ward.Attr{Dir: filepath.Join(selftest.TempDir(t), "missing")}, "0")
 		},
 	} {
 		h, err := start()
@@ -238,7 +238,7 @@ func TestFunctionEndsInAnyWay(t *testing.T) {
 }
 
 func TestFunctionGetsArgumentsDirectoryAndEnvironment(t *testing.T) {
-	dir, err := filepath.EvalSymlinks(wardtest.TempDir(t))
+	dir, err := filepath.EvalSymlinks(selftest.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // pidfds counts the open pidfds.
@@ -40,7 +40,7 @@ func awaitNoPidfds(t *testing.T) {
 }
 
 func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
-	if wardtest.KernelBefore(6, 9) || ward.Capabilities().Backend != "pidfd" {
+	if selftest.KernelBefore(6, 9) || ward.Capabilities().Backend != "pidfd" {
 		t.Skip("without PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9) there is nothing to hold")
 	}
 	for how, letGo := range map[string]func(ward.Handle){

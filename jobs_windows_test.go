@@ -6,7 +6,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestTreeIsLetGoOf(t *testing.T) {
@@ -16,20 +16,20 @@ func TestTreeIsLetGoOf(t *testing.T) {
 			"by garbage collector": func(ward.Handle) {},
 		} {
 			t.Run(words+" "+how, func(t *testing.T) {
-				before := wardtest.HandleCount("Job")
+				before := selftest.HandleCount("Job")
 				h, f := childtest.StartFamily(t, childtest.Attributes(words), "", "exit")
 				wait(t, h)
-				if n := wardtest.HandleCount("Job"); n != before+1 {
+				if n := selftest.HandleCount("Job"); n != before+1 {
 					t.Errorf("%d jobs are open beside %d, want 1", n-before, before)
 				}
 				letGo(h)
 				for range 20 {
 					runtime.GC()
-					if wardtest.HandleCount("Job") == before {
+					if selftest.HandleCount("Job") == before {
 						break
 					}
 				}
-				if n := wardtest.HandleCount("Job"); n != before {
+				if n := selftest.HandleCount("Job"); n != before {
 					t.Errorf("%d jobs are left", n-before)
 				}
 				f.MustLive(t)

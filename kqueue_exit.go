@@ -201,7 +201,7 @@ func notedCaps(set settings, event string) Caps {
 	caps := Caps{Backend: "kqueue", Spawn: "std", Tier: TierRecoverable}
 	var err error
 	if set.recover == "off" {
-		err = unsupported("recovery with WARD=recover=off")
+		err = unsupported("recovery with WARDDEBUG=recover=off")
 		caps.Tier = TierDetectable
 	}
 	caps.Features = []Feature{feature(event, err)}

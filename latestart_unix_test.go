@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("late start", func([]string) { waitBesideLateStart() })
+	selftest.Register("late start", func([]string) { waitBesideLateStart() })
 }
 
 func TestWait4LeavesChildToAStartUnderWay(t *testing.T) {
@@ -25,7 +25,7 @@ func TestWait4LeavesChildToAStartUnderWay(t *testing.T) {
 
 // stranger starts a helper that belongs to no handle.
 func stranger(sys *syscall.SysProcAttr, files []uintptr, helper string, args ...string) int {
-	path, argv, env := wardtest.Command(helper, args...)
+	path, argv, env := selftest.Command(helper, args...)
 	pid, _, err := syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
 	if err != nil {
 		complain("%v", err)

@@ -17,7 +17,7 @@ func privateWorks(set settings) error {
 	case !usePidfd(set):
 		return unsupported("Attr.Private without pidfds")
 	case set.spawn == "std":
-		return unsupported("Attr.Private with WARD=spawn=std")
+		return unsupported("Attr.Private with WARDDEBUG=spawn=std")
 	}
 	err := spawn.Works()
 	if probe.Refused(err) {

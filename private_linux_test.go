@@ -18,22 +18,22 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 var parentOf = childtest.ParentOf
 
 func init() {
-	wardtest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
-	wardtest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
-	wardtest.Register("kill keepers", func(args []string) {
+	selftest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
+	selftest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
+	selftest.Register("kill keepers", func(args []string) {
 		n, _ := strconv.Atoi(args[0])
 		killKeepers(n)
 	})
-	wardtest.Register("status of a private child", func([]string) { waitForPrivate() })
-	wardtest.Register("change", func(args []string) { changeAndCompare(args[0]) })
+	selftest.Register("status of a private child", func([]string) { waitForPrivate() })
+	selftest.Register("change", func(args []string) { changeAndCompare(args[0]) })
 }
 
 // withEachPrivacy runs a test for each way to have private children that the
@@ -155,7 +155,7 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 		h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
 		restore()
 		if !errors.Is(err, errors.ErrUnsupported) || h != nil || !strings.Contains(err.Error(), "Private") {
-			t.Errorf("Start with WARD=%s: %v, %v", settings, h, err)
+			t.Errorf("Start with WARDDEBUG=%s: %v, %v", settings, h, err)
 		}
 	}
 }
@@ -236,8 +236,8 @@ func TestPrivateNeedsAStatus(t *testing.T) {
 }
 
 func waitForPrivate() {
-	ask := wardtest.Call{Number: unix.SYS_IOCTL, Arg: 2, Value: unix.PIDFD_GET_INFO}
-	if err := wardtest.Refuse(syscall.EPERM, ask); err != nil {
+	ask := selftest.Call{Number: unix.SYS_IOCTL, Arg: 2, Value: unix.PIDFD_GET_INFO}
+	if err := selftest.Refuse(syscall.EPERM, ask); err != nil {
 		complain("%v", err)
 	}
 	h, err := tryStart(&ward.Attr{Private: true}, "exit", "6")
@@ -272,10 +272,10 @@ func TestWait4TakesNoKeeper(t *testing.T) {
 func TestKeepersKilledInMidFlight(t *testing.T) {
 	needFast(t)
 	n := 200
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 5000
 	}
-	runReport(t, &ward.Attr{Env: []string{"WARD=private=keeper"}}, "kill keepers", strconv.Itoa(n))
+	runReport(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "kill keepers", strconv.Itoa(n))
 }
 
 // killKeepers has a killer after the keepers while children start and end. As
@@ -375,7 +375,7 @@ func TestKeeperDiesWithTheProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Close()
-			h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARD=private=keeper"}}, "hold private", fate)
+			h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARDDEBUG=private=keeper"}}, "hold private", fate)
 			w.Close()
 			var keeper, child int
 			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
@@ -419,7 +419,7 @@ func holdPrivate(fate string) {
 	}
 	fmt.Println(parentOf(h.PID()), h.PID())
 	if fate == "execute" {
-		path, argv, env := wardtest.Command("sleep")
+		path, argv, env := selftest.Command("sleep")
 		complain("%v", syscall.Exec(path, argv, env))
 	}
 	select {}
@@ -433,7 +433,7 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
-			runReport(t, &ward.Attr{Env: []string{"WARD=private=keeper"}}, "change", change)
+			runReport(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "change", change)
 		})
 	}
 }
@@ -450,7 +450,7 @@ func changeAndCompare(change string) {
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
 	must(err)
 	addFilter := func() { // to all threads, and concerns nobody
-		must(wardtest.Refuse(syscall.EXDEV, wardtest.Call{Number: unix.SYS_ACCT}))
+		must(selftest.Refuse(syscall.EXDEV, selftest.Call{Number: unix.SYS_ACCT}))
 	}
 	if change == "another filter" {
 		addFilter()

@@ -16,15 +16,15 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
 	// keeper starts a child that says its number and lives as long as its
 	// standard input, and lives on itself.
-	wardtest.Register("keeper", func(args []string) {
+	selftest.Register("keeper", func(args []string) {
 		_, err := tryStart(&ward.Attr{
 			Files:            []*os.File{os.Stdin, os.Stdout, os.Stderr},
 			KillOnParentExit: args[0] == "kill",
@@ -35,7 +35,7 @@ func init() {
 		os.Stdout.Close()
 		time.Sleep(time.Minute)
 	})
-	wardtest.Register("say number", func([]string) {
+	selftest.Register("say number", func([]string) {
 		fmt.Println(os.Getpid())
 		io.Copy(io.Discard, os.Stdin)
 	})
@@ -48,7 +48,7 @@ func needProcdesc(t *testing.T) {
 	if caps.Backend == "procdesc" {
 		return
 	}
-	if os.Getenv("WARD") == "" && !forNumbers {
+	if os.Getenv("WARDDEBUG") == "" && !forNumbers {
 		t.Errorf("process descriptors are not in use:\n%v", caps)
 	}
 	t.Skipf("backend %s", caps.Backend)

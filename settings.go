@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// settings is what the variable WARD in the environment forces, for tests and
+// settings is what the variable WARDDEBUG in the environment forces, for tests and
 // for users in trouble: "backend=fallback,recover=off".
 type settings struct {
 	backend string // "", "pidfd", "procdesc", "kqueue" or "fallback"
@@ -17,9 +17,9 @@ type settings struct {
 	private string // "" or "keeper"
 }
 
-// environment reads WARD once, at the first start.
+// environment reads WARDDEBUG once, at the first start.
 var environment = sync.OnceValues(func() (settings, error) {
-	return parseSettings(os.Getenv("WARD"))
+	return parseSettings(os.Getenv("WARDDEBUG"))
 })
 
 // parseSettings refuses what it does not know: a misspelt setting that is
@@ -43,10 +43,10 @@ func parseSettings(text string) (settings, error) {
 		key, value, _ := strings.Cut(item, "=")
 		setting, ok := known[key]
 		if !ok {
-			return s, fmt.Errorf("environment variable WARD: unknown setting %q", key)
+			return s, fmt.Errorf("environment variable WARDDEBUG: unknown setting %q", key)
 		}
 		if !contains(setting.values, value) {
-			return s, fmt.Errorf("environment variable WARD: %s=%q is not one of: %s", key, value, setting.values)
+			return s, fmt.Errorf("environment variable WARDDEBUG: %s=%q is not one of: %s", key, value, setting.values)
 		}
 		*setting.value = value
 	}
@@ -58,7 +58,7 @@ func (s settings) oneOf(backends string) error {
 	if s.backend == "" || contains(backends, s.backend) {
 		return nil
 	}
-	return unsupported("WARD=backend=" + s.backend)
+	return unsupported("WARDDEBUG=backend=" + s.backend)
 }
 
 func contains(words, word string) bool {

@@ -16,11 +16,11 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
-func init() { wardtest.Register("report", reportSelf) }
+func init() { selftest.Register("report", reportSelf) }
 
 // reportSelf writes what it finds of itself to the descriptor args[0].
 func reportSelf(args []string) {
@@ -209,7 +209,7 @@ func oneIn(n int) bool { return rand.IntN(n) == 0 }
 
 // spec makes a random child. Some cannot be started.
 func (s *stage) spec() spec {
-	_, argv, env := wardtest.Command("report")
+	_, argv, env := selftest.Command("report")
 	c := spec{name: s.program, argv: argv, out: rand.IntN(6)}
 	c.argv = append(c.argv, strconv.Itoa(c.out))
 	c.attr.Env = env
@@ -293,7 +293,7 @@ func TestSpawnProgramDoesWhatTheStandardLibraryDoes(t *testing.T) {
 
 	s := newStage(t)
 	n := 150
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 2000
 	}
 	started := 0
@@ -354,7 +354,7 @@ func TestNoStrayDescriptorReachesTheChild(t *testing.T) {
 	}
 	high := s.files[len(s.files)-1]
 	for _, files := range [][]*os.File{{nil}, {nil, s.files[0]}, {nil, nil, high, high}} {
-		_, argv, env := wardtest.Command("report", "0")
+		_, argv, env := selftest.Command("report", "0")
 		c := spec{name: s.program, argv: argv, attr: ward.Attr{Env: env, Files: files}}
 		report, err := c.report(ways[len(ways)-1].start)
 		if err != nil {

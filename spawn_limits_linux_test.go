@@ -18,17 +18,17 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("lower limit", func([]string) { lowerLimit() })
-	wardtest.Register("original limit", func([]string) { compareLimits() })
-	wardtest.Register("refused", refused)
-	wardtest.Register("orphaning", func(args []string) { startAndWaitToBeKilled(args[0]) })
-	wardtest.Register("death signal", func([]string) {
+	selftest.Register("lower limit", func([]string) { lowerLimit() })
+	selftest.Register("original limit", func([]string) { compareLimits() })
+	selftest.Register("refused", refused)
+	selftest.Register("orphaning", func(args []string) { startAndWaitToBeKilled(args[0]) })
+	selftest.Register("death signal", func([]string) {
 		time.Sleep(100 * time.Millisecond)
 		fmt.Println(deathSignal)
 		time.Sleep(time.Minute)
@@ -144,7 +144,7 @@ func TestRefusedCallsLeaveAWayToStart(t *testing.T) {
 // ended all that shared its memory.
 func TestCallsThatKillAreFoundOutFirst(t *testing.T) {
 	needFast(t)
-	if wardtest.KernelBefore(5, 16) {
+	if selftest.KernelBefore(5, 16) {
 		t.Skip("before Linux 5.16 a killed child takes all with it that share its memory")
 	}
 	for name, c := range map[string]struct {
@@ -168,11 +168,11 @@ func refused(args []string) {
 		complain("%v", err)
 	}
 	number, _ := strconv.Atoi(args[0])
-	call := wardtest.Call{Number: uintptr(number)}
+	call := selftest.Call{Number: uintptr(number)}
 	if errno, e := strconv.Atoi(args[1]); e == nil {
-		err = wardtest.Refuse(syscall.Errno(errno), call)
+		err = selftest.Refuse(syscall.Errno(errno), call)
 	} else {
-		err = wardtest.Forbid(call)
+		err = selftest.Forbid(call)
 	}
 	if err != nil {
 		complain("%v", err)

@@ -17,8 +17,8 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,10 +28,10 @@ func needFast(t *testing.T) {
 	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
 		t.Skip("no spawn programs on " + runtime.GOARCH)
 	}
-	if os.Getenv("WARD") != "" {
-		t.Skip("the environment variable WARD takes the spawn programs away from this run; another one has them")
+	if os.Getenv("WARDDEBUG") != "" {
+		t.Skip("the environment variable WARDDEBUG takes the spawn programs away from this run; another one has them")
 	}
-	if wardtest.KernelBefore(5, 9) {
+	if selftest.KernelBefore(5, 9) {
 		t.Skip("no close_range with CLOSE_RANGE_UNSHARE before Linux 5.9")
 	}
 	if caps := ward.Capabilities(); caps.Spawn != "fast" {
@@ -291,7 +291,7 @@ func TestSpawnProgramDoesWhatTheStandardLibraryDoes(t *testing.T) {
 
 	s := newStage(t)
 	n := 300
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 5000
 	}
 	started := 0

@@ -46,7 +46,7 @@ func backendFor(set settings) string {
 // procdescWorks tells why process descriptors cannot be had.
 func procdescWorks(set settings) error {
 	if set.spawn == "std" {
-		return unsupported("pdfork with WARD=spawn=std")
+		return unsupported("pdfork with WARDDEBUG=spawn=std")
 	}
 	return spawn.Works()
 }

@@ -81,7 +81,7 @@ func capabilities() Caps {
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
 	works := spawn.Works()
 	if set.spawn == "std" {
-		works = unsupported("a spawn program with WARD=spawn=std")
+		works = unsupported("a spawn program with WARDDEBUG=spawn=std")
 	}
 	fetches := works
 	if works != nil {
@@ -95,7 +95,7 @@ func capabilities() Caps {
 	}
 	info := pidfdRecovers.Err()
 	if set.recover == "off" {
-		info = unsupported("recovery with WARD=recover=off")
+		info = unsupported("recovery with WARDDEBUG=recover=off")
 	}
 	if info == nil {
 		caps.Tier = TierRecoverable

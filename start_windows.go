@@ -19,7 +19,7 @@ func offers() offer { return offer{private: true, killOnParentExit: true, tree: 
 func capabilities() Caps {
 	packets := mux.PacketsWork()
 	if set, _ := environment(); set.packets == "off" {
-		packets = unsupported("NtAssociateWaitCompletionPacket with WARD=packets=off")
+		packets = unsupported("NtAssociateWaitCompletionPacket with WARDDEBUG=packets=off")
 	}
 	return Caps{
 		Backend: "waitobj",

@@ -16,13 +16,13 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("stress", func(args []string) {
+	selftest.Register("stress", func(args []string) {
 		n, _ := strconv.Atoi(args[0])
 		stress(n)
 	})
@@ -33,7 +33,7 @@ func init() {
 func TestStartsSurviveTheGoRuntime(t *testing.T) {
 	needFast(t)
 	n := 2000
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 100_000
 	}
 	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stress", strconv.Itoa(n))

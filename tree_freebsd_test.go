@@ -13,8 +13,8 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,9 +22,9 @@ func init() {
 	// generation is a process of a family: it starts the next one, args[1:], which
 	// gets a session of its own if args[1] has the word, says its own number, and
 	// ends with standard input or, if args[0] says "exit", at once with 6.
-	wardtest.Register("generation", func(args []string) {
+	selftest.Register("generation", func(args []string) {
 		if len(args) > 1 {
-			path, argv, env := wardtest.Command("generation", args[1:]...)
+			path, argv, env := selftest.Command("generation", args[1:]...)
 			_, err := os.StartProcess(path, argv, &os.ProcAttr{
 				Env:   env,
 				Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
@@ -41,7 +41,7 @@ func init() {
 		}
 		io.Copy(io.Discard, os.Stdin)
 	})
-	wardtest.Register("reaper", func([]string) { reapAsBefore() })
+	selftest.Register("reaper", func([]string) { reapAsBefore() })
 }
 
 // family is a child with the helper generation and its descendants.
@@ -275,7 +275,7 @@ func TestWhoIsLetGoOfIsReaped(t *testing.T) {
 func TestManyTreesAtOnce(t *testing.T) {
 	needTree(t)
 	n := 40
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 400
 	}
 	families := make(chan family, n)

@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward/exec"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("flags", func([]string) {
+	selftest.Register("flags", func([]string) {
 		for fd := range 3 {
 			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 			fmt.Println(flags&unix.O_NONBLOCK != 0, err)

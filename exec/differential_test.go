@@ -18,7 +18,7 @@ import (
 	"testing/iotest"
 
 	"github.com/wardproc/ward/exec"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // TestRandomCommandsEndAsWithOSExec runs the same random commands with os/exec
@@ -26,7 +26,7 @@ import (
 func TestRandomCommandsEndAsWithOSExec(t *testing.T) {
 	needProcesses(t)
 	n := 60
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 5000
 	}
 	world := newWorld(t)
@@ -47,7 +47,7 @@ func TestRandomCommandsEndAsWithOSExec(t *testing.T) {
 
 // descriptors leaves out what package ward may keep for a while.
 func descriptors() []string {
-	return slices.DeleteFunc(wardtest.Descriptors(), func(fd string) bool {
+	return slices.DeleteFunc(selftest.Descriptors(), func(fd string) bool {
 		return strings.Contains(fd, "anon_inode:") || runtime.GOOS != "linux"
 	})
 }
@@ -55,7 +55,7 @@ func descriptors() []string {
 func init() {
 	// report tells what the child has got and exits with a code or by a signal
 	// to itself.
-	wardtest.Register("report", func(args []string) {
+	selftest.Register("report", func(args []string) {
 		dir, _ := os.Getwd()
 		input, _ := io.ReadAll(os.Stdin)
 		_, err := os.NewFile(3, "extra").Stat()
@@ -85,8 +85,8 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{dir: wardtest.TempDir(t)}
-	w.path, _, w.env = wardtest.Command("report")
+	w := &world{dir: selftest.TempDir(t)}
+	w.path, _, w.env = selftest.Command("report")
 	for _, entry := range w.env[len(os.Environ()):] {
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value) // for a command without Env

@@ -13,19 +13,19 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/exec"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestMain(m *testing.M) {
-	wardtest.Main(m, func() string { return ward.Capabilities().String() })
+	selftest.Main(m, func() string { return ward.Capabilities().String() })
 }
 
 func init() {
-	wardtest.Register("cat", func([]string) { io.Copy(os.Stdout, os.Stdin) })
+	selftest.Register("cat", func([]string) { io.Copy(os.Stdout, os.Stdin) })
 
 	// write prints so many bytes to standard output and to standard error, and
 	// exits with a code.
-	wardtest.Register("write", func(args []string) {
+	selftest.Register("write", func(args []string) {
 		fmt.Print(strings.Repeat("o", number(args[0])))
 		fmt.Fprint(os.Stderr, strings.Repeat("e", number(args[1])))
 		os.Exit(number(args[2]))
@@ -33,20 +33,20 @@ func init() {
 
 	// leave exits with 0 and leaves a child that holds standard output and
 	// standard error until its own standard input ends.
-	wardtest.Register("leave", func([]string) { startHolder() })
+	selftest.Register("leave", func([]string) { startHolder() })
 
 	// parent is leave that waits for its child.
-	wardtest.Register("parent", func([]string) { startHolder().Wait() })
+	selftest.Register("parent", func([]string) { startHolder().Wait() })
 
 	// deaf says so when it ignores interrupts.
-	wardtest.Register("deaf", func([]string) {
+	selftest.Register("deaf", func([]string) {
 		signal.Ignore(os.Interrupt)
 		fmt.Println("deaf")
 		io.Copy(io.Discard, os.Stdin)
 	})
 
 	// polite exits with 0 at an interrupt.
-	wardtest.Register("polite", func([]string) {
+	selftest.Register("polite", func([]string) {
 		interrupted := make(chan os.Signal, 1)
 		signal.Notify(interrupted, os.Interrupt)
 		fmt.Println("polite")
@@ -73,9 +73,9 @@ func number(arg string) int {
 	return n
 }
 
-// helper returns a Cmd for a helper of this package or of wardtest.
+// helper returns a Cmd for a helper of this package or of selftest.
 func helper(name string, args ...string) *exec.Cmd {
-	path, argv, env := wardtest.Command(name, args...)
+	path, argv, env := selftest.Command(name, args...)
 	cmd := exec.Command(path, argv[1:]...)
 	cmd.Env = env
 	return cmd

@@ -12,14 +12,14 @@ import (
 	"testing/iotest"
 
 	"github.com/wardproc/ward/exec"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestOutputKeepsTheEndsOfALongStandardError(t *testing.T) {
 	needProcesses(t)
 	for _, n := range []int{0, 1, 32 << 10, 32<<10 + 1, 64 << 10, 64<<10 + 1, 200_000} {
 		var texts []string
-		path, argv, env := wardtest.Command("write", "2", fmt.Sprint(n), "1")
+		path, argv, env := selftest.Command("write", "2", fmt.Sprint(n), "1")
 		std := osexec.Command(path, argv[1:]...)
 		std.Env = env
 		own := helper("write", "2", fmt.Sprint(n), "1")

@@ -11,12 +11,12 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/exec"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 )
 
 func init() {
-	wardtest.Register("wait for many", func(args []string) { waitForMany(args[0], number(args[1])) })
+	selftest.Register("wait for many", func(args []string) { waitForMany(args[0], number(args[1])) })
 }
 
 // TestWaitsAndCopiesNeedNoThreads counts in a process of its own: threads that
@@ -29,7 +29,7 @@ func TestWaitsAndCopiesNeedNoThreads(t *testing.T) {
 	hold := filepath.Join(t.TempDir(), "hold")
 	check(t, os.WriteFile(hold, image, 0o700))
 	n := 300
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 2000
 	}
 	out, err := command(t, "wait for many", hold, fmt.Sprint(n)).CombinedOutput()

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward/exec"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // TestWorkerPool runs many commands, a few at a time, and keeps the output of
@@ -18,7 +18,7 @@ import (
 func TestWorkerPool(t *testing.T) {
 	needProcesses(t)
 	n := 100
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 2000
 	}
 	jobs := make(chan int)

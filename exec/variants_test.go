@@ -11,8 +11,8 @@ import (
 // TestVariants runs all tests again on the backend and the spawn path that are
 // not the system's first choice.
 func TestVariants(t *testing.T) {
-	if os.Getenv("WARD") != "" {
-		t.Skip("the environment variable WARD has made its choice: this run is a variant")
+	if os.Getenv("WARDDEBUG") != "" {
+		t.Skip("the environment variable WARDDEBUG has made its choice: this run is a variant")
 	}
 	caps := ward.Capabilities()
 	if caps.Backend != "pidfd" && caps.Backend != "procdesc" && caps.Backend != "kqueue" {
@@ -27,7 +27,7 @@ func TestVariants(t *testing.T) {
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {
 			cmd := osexec.Command(self)
-			cmd.Env = append(os.Environ(), "WARD="+variant)
+			cmd.Env = append(os.Environ(), "WARDDEBUG="+variant)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

@@ -9,13 +9,13 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestMain(m *testing.M) {
 	ward.Main()
-	wardtest.Register("main", func([]string) { main() })
-	wardtest.Main(m, func() string { return ward.Capabilities().String() })
+	selftest.Register("main", func([]string) { main() })
+	selftest.Main(m, func() string { return ward.Capabilities().String() })
 }
 
 func TestProgramSurvivesItsFunction(t *testing.T) {
@@ -48,7 +48,7 @@ func run(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	path, argv, env := wardtest.Command("main", args...)
+	path, argv, env := selftest.Command("main", args...)
 	h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w, w}})
 	w.Close()
 	if err != nil {

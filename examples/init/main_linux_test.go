@@ -14,15 +14,15 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
-	wardtest.Register("init", func(args []string) {
+	selftest.Register("init", func(args []string) {
 		// The command is a helper, too.
 		if len(args) > 1 {
-			path, argv, env := wardtest.Command(args[0], args[1:]...)
+			path, argv, env := selftest.Command(args[0], args[1:]...)
 			os.Clearenv()
 			for _, e := range env {
 				name, value, _ := strings.Cut(e, "=")
@@ -33,15 +33,15 @@ func TestMain(m *testing.M) {
 		os.Args = append([]string{"init"}, args...)
 		main()
 	})
-	wardtest.Register("make orphans", makeOrphans)
-	wardtest.Register("leave orphans", leaveOrphans)
-	wardtest.Register("die", func(args []string) {
+	selftest.Register("make orphans", makeOrphans)
+	selftest.Register("leave orphans", leaveOrphans)
+	selftest.Register("die", func(args []string) {
 		syscall.Kill(os.Getpid(), syscall.Signal(number(args[0])))
 		select {}
 	})
-	wardtest.Register("await signal", awaitSignal)
-	wardtest.Register("count interrupts", countInterrupts)
-	wardtest.Main(m, func() string { return "" })
+	selftest.Register("await signal", awaitSignal)
+	selftest.Register("count interrupts", countInterrupts)
+	selftest.Main(m, func() string { return "" })
 }
 
 func number(arg string) int {
@@ -67,7 +67,7 @@ func startInit(t *testing.T, args ...string) (ward.Handle, *bufio.Reader) {
 
 func startPID1(t *testing.T, attr *ward.Attr, args ...string) ward.Handle {
 	t.Helper()
-	path, argv, env := wardtest.Command("init", args...)
+	path, argv, env := selftest.Command("init", args...)
 	attr.Env = env
 	attr.Sys.Cloneflags = syscall.CLONE_NEWPID
 	h, err := ward.Start(path, argv, attr)
@@ -237,7 +237,7 @@ func orphan() (pid int) {
 		panic(err)
 	}
 	defer r.Close()
-	path, argv, env := wardtest.Command("leave orphans")
+	path, argv, env := selftest.Command("leave orphans")
 	h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w, os.Stderr}})
 	if err != nil {
 		panic(err)
@@ -252,7 +252,7 @@ func orphan() (pid int) {
 
 // leaveOrphans starts a child, says who it is, and leaves it alone.
 func leaveOrphans([]string) {
-	path, argv, env := wardtest.Command("exit", "0")
+	path, argv, env := selftest.Command("exit", "0")
 	h, err := ward.Start(path, argv, &ward.Attr{Env: env})
 	if err != nil {
 		panic(err)

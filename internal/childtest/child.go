@@ -1,5 +1,5 @@
 // Package childtest starts children for the tests of package ward and of those
-// on top of it: the children are helpers of package wardtest.
+// on top of it: the children are helpers of package selftest.
 package childtest
 
 import (
@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // PrivateVariable is the one that has all children started with Attr.Private if
@@ -28,7 +28,7 @@ func StartProgram(name string, argv []string, attr *ward.Attr) (ward.Handle, err
 	}
 	a.Private = a.Private || Private
 	h, err := ward.Start(name, argv, &a)
-	for attempt := 0; attempt < 10 && wardtest.WineFailed(err); attempt++ {
+	for attempt := 0; attempt < 10 && selftest.WineFailed(err); attempt++ {
 		h, err = ward.Start(name, argv, &a)
 	}
 	return h, err
@@ -40,7 +40,7 @@ func TryStart(attr *ward.Attr, helper string, args ...string) (ward.Handle, erro
 	if attr != nil {
 		a = *attr
 	}
-	path, argv, env := wardtest.Command(helper, args...)
+	path, argv, env := selftest.Command(helper, args...)
 	a.Env = append(env, a.Env...)
 	return StartProgram(path, argv, &a)
 }

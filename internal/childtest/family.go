@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("family", func(args []string) { beFamily(args[0], args[1]) })
+	selftest.Register("family", func(args []string) { beFamily(args[0], args[1]) })
 }
 
 // beFamily starts a child with the attributes words, which holds standard output

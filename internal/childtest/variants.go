@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // A Variant is an environment in which the same tests mean another backend,
@@ -19,7 +19,7 @@ type Variant struct {
 	Lacks string // what the system would need for it
 }
 
-// Variants returns what the variable WARD can force, and private children. With
+// Variants returns what the variable WARDDEBUG can force, and private children. With
 // -test.short it is only these: the rest is the same on every kernel.
 func Variants() []Variant {
 	if testing.Short() {
@@ -31,7 +31,7 @@ func Variants() []Variant {
 // Chosen returns the variable in the environment that has made such a choice for
 // all tests, if there is one.
 func Chosen() string {
-	for _, variable := range []string{"WARD", PrivateVariable, wardtest.RefuseVariable} {
+	for _, variable := range []string{"WARDDEBUG", PrivateVariable, selftest.RefuseVariable} {
 		if os.Getenv(variable) != "" {
 			return variable
 		}
@@ -61,10 +61,10 @@ func ReachesOrphans() bool {
 // then nobody has their resource usage, and a wait may find that one runs.
 func Autoreaps() bool {
 	f, _ := Feature(ward.Capabilities(), "CLONE_AUTOREAP")
-	return f.OK && os.Getenv("WARD") != "private=keeper"
+	return f.OK && os.Getenv("WARDDEBUG") != "private=keeper"
 }
 
-// forced are the choices of the variable WARD.
+// forced are the choices of the variable WARDDEBUG.
 func forced() (variants []Variant) {
 	var values []string
 	switch caps := ward.Capabilities(); {
@@ -81,7 +81,7 @@ func forced() (variants []Variant) {
 		values = []string{"packets=off"}
 	}
 	for _, value := range values {
-		variants = append(variants, Variant{Name: value, Env: []string{"WARD=" + value}})
+		variants = append(variants, Variant{Name: value, Env: []string{"WARDDEBUG=" + value}})
 	}
 	return variants
 }
@@ -104,7 +104,7 @@ func private() []Variant {
 	if f, _ := Feature(ward.Capabilities(), "CLONE_AUTOREAP"); !f.OK {
 		return []Variant{v}
 	}
-	return []Variant{v, {Name: "private=keeper", Env: append(v.Env, "WARD=private=keeper")}}
+	return []Variant{v, {Name: "private=keeper", Env: append(v.Env, "WARDDEBUG=private=keeper")}}
 }
 
 // Feature returns the feature whose name has word in it.

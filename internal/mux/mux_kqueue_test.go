@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +28,7 @@ func startChild(t *testing.T, code string) (pid int, release func()) {
 	}
 	defer r.Close()
 	t.Cleanup(func() { w.Close() })
-	path, argv, env := wardtest.Command("stdin", code)
+	path, argv, env := selftest.Command("stdin", code)
 	pid, _, err = syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env, Files: []uintptr{r.Fd()}})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +26,7 @@ func (c *counter) await(t *testing.T, calls int32) {
 
 func startChild(t *testing.T) (pidfd int) {
 	t.Helper()
-	path, argv, env := wardtest.Command("exit", "0")
+	path, argv, env := selftest.Command("exit", "0")
 	attr := &syscall.ProcAttr{Env: env, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
 	if _, _, err := syscall.StartProcess(path, argv, attr); err != nil {
 		t.Fatal(err)

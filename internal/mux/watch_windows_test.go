@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/windows"
 )
@@ -19,7 +19,7 @@ type mux interface {
 func forBoth(t *testing.T, test func(t *testing.T, m mux)) {
 	t.Run("Groups", func(t *testing.T) { test(t, new(Groups)) })
 	t.Run("Port", func(t *testing.T) {
-		if wardtest.Wine() {
+		if selftest.Wine() {
 			t.Skip("Wine has no wait completion packets")
 		}
 		if err := PacketsWork(); err != nil {
@@ -125,7 +125,7 @@ func TestIdleMuxHoldsNoHandle(t *testing.T) {
 				receive(t, told)
 			}
 			goleak.VerifyNone(t)
-			counts = append(counts, wardtest.HandleCount(""))
+			counts = append(counts, selftest.HandleCount(""))
 		}
 		// The events are still open, and threads of the Go runtime come and
 		// stay. What each round adds besides shows in the difference.

@@ -5,10 +5,10 @@ package mux
 import (
 	"testing"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
-func TestMain(m *testing.M) { wardtest.Main(m, func() string { return "" }) }
+func TestMain(m *testing.M) { selftest.Main(m, func() string { return "" }) }
 
 func TestIDsComeRoundWithoutMeetingALiveOne(t *testing.T) {
 	var ws watchers[int]

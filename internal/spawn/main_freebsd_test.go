@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestMain(m *testing.M) {
-	wardtest.Main(m, func() string { return fmt.Sprintln("spawn programs:", Works()) })
+	selftest.Main(m, func() string { return fmt.Sprintln("spawn programs:", Works()) })
 }

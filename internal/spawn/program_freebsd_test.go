@@ -11,7 +11,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
@@ -155,7 +155,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 }
 
 func TestStartedChildEndsAsAsked(t *testing.T) {
-	path, argv, env := wardtest.Command("exit", "23")
+	path, argv, env := selftest.Command("exit", "23")
 	for range 20 {
 		pid, fd, err := Start(path, argv, &syscall.ProcAttr{Env: env}, Daemon)
 		if err != nil {

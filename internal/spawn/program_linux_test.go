@@ -13,7 +13,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
@@ -231,7 +231,7 @@ func TestCoversNamesEveryFieldOnce(t *testing.T) {
 }
 
 func TestErrorNamesTheCallThatFailed(t *testing.T) {
-	if wardtest.KernelBefore(5, 9) {
+	if selftest.KernelBefore(5, 9) {
 		t.Skip("no close_range with CLOSE_RANGE_UNSHARE before Linux 5.9")
 	}
 	if err := Works(); err != nil {

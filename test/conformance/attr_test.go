@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("print value", func([]string) { os.Stdout.WriteString(os.Getenv("WARD_TEST_VALUE")) })
-	wardtest.Register("misspelt", func([]string) { startWithMisspeltSetting() })
+	selftest.Register("print value", func([]string) { os.Stdout.WriteString(os.Getenv("WARD_TEST_VALUE")) })
+	selftest.Register("misspelt", func([]string) { startWithMisspeltSetting() })
+	selftest.Register("unrelated", func([]string) { startWithUnrelatedVariable() })
 }
 
 func TestChildWithoutEnvHasTheProgramsOwn(t *testing.T) {
 	needBackend(t)
 	// Without its environment the child would run these tests.
-	path, argv, env := wardtest.Command("print value", "-test.run=^$")
+	path, argv, env := selftest.Command("print value", "-test.run=^$")
 	for _, entry := range append(env, "WARD_TEST_VALUE=of the program") {
 		if name, value, _ := strings.Cut(entry, "="); name != "" {
 			t.Setenv(name, value)
@@ -42,8 +43,22 @@ func TestMisspeltSettingIsAnErrorOfStart(t *testing.T) {
 	runReport(t, nil, "misspelt")
 }
 
+// Other programs use the variable WARD for something else.
+func TestVariableWARDIsNotLookedAt(t *testing.T) {
+	runReport(t, nil, "unrelated")
+}
+
+func startWithUnrelatedVariable() {
+	os.Setenv("WARD", "ICU")
+	h, err := tryStart(nil, "exit", "0")
+	if err != nil {
+		complain("Start() = %v", err)
+	}
+	<-h.Done()
+}
+
 func startWithMisspeltSetting() {
-	os.Setenv("WARD", "bakend=fallback") // which the first start reads
+	os.Setenv("WARDDEBUG", "bakend=fallback") // which the first start reads
 	h, err := tryStart(nil, "exit", "0")
 	var typed *ward.Error
 	if !errors.As(err, &typed) || typed.Op != "start" || !strings.Contains(err.Error(), `"bakend"`) {

@@ -13,13 +13,13 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
 	// mark writes to each descriptor that args names its number, a byte.
-	wardtest.Register("mark", func(args []string) {
+	selftest.Register("mark", func(args []string) {
 		for _, arg := range args {
 			fd, _ := strconv.Atoi(arg)
 			if _, err := syscall.Write(fd, []byte(arg)); err != nil {
@@ -27,7 +27,7 @@ func init() {
 			}
 		}
 	})
-	wardtest.Register("in a session", func([]string) {
+	selftest.Register("in a session", func([]string) {
 		if pgrp, err := unix.Getpgid(0); pgrp != os.Getpid() {
 			complain("process %d is in group %d, %v", os.Getpid(), pgrp, err)
 		}
@@ -94,7 +94,7 @@ func TestStateSpeaksLikeTheStandardLibrary(t *testing.T) {
 	needBackend(t)
 	for _, e := range []ending{{code: 0}, {code: 3}, {signal: syscall.SIGKILL}, {signal: syscall.SIGTERM}} {
 		helper, arg := e.command()
-		path, argv, env := wardtest.Command(helper, arg)
+		path, argv, env := selftest.Command(helper, arg)
 		p, err := os.StartProcess(path, argv, &os.ProcAttr{Env: env})
 		if err != nil {
 			t.Fatal(err)

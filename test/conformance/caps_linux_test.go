@@ -8,27 +8,27 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // natural is what the kernel has and a filter leaves.
 func natural() ward.Caps {
-	refused, err := wardtest.Refused()
+	refused, err := selftest.Refused()
 	if err != nil {
 		panic(err)
 	}
 	lacks := func(calls ...string) bool {
 		return slices.ContainsFunc(calls, func(call string) bool { return refused[call] != 0 })
 	}
-	if lacks("pidfd_send_signal", "waitid(P_PIDFD)") || wardtest.KernelBefore(5, 4) {
+	if lacks("pidfd_send_signal", "waitid(P_PIDFD)") || selftest.KernelBefore(5, 4) {
 		return ward.Caps{Backend: "fallback", Spawn: "std", Tier: ward.TierDetectable}
 	}
 	caps := ward.Caps{Backend: "pidfd", Spawn: "std", Tier: ward.TierRecoverable}
-	if lacks("ioctl(PIDFD_GET_INFO)") || wardtest.KernelBefore(6, 15) {
+	if lacks("ioctl(PIDFD_GET_INFO)") || selftest.KernelBefore(6, 15) {
 		caps.Tier = ward.TierDetectable
 	}
 	programs := runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
-	if programs && !lacks("clone3", "close_range") && !wardtest.KernelBefore(5, 9) {
+	if programs && !lacks("clone3", "close_range") && !selftest.KernelBefore(5, 9) {
 		caps.Spawn = "fast"
 	}
 	return caps
@@ -36,13 +36,13 @@ func natural() ward.Caps {
 
 func TestGroupSignalsAreFound(t *testing.T) {
 	f, ok := childtest.Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
-	if want := ok && !wardtest.KernelBefore(6, 9); f.OK != want {
+	if want := ok && !selftest.KernelBefore(6, 9); f.OK != want {
 		t.Errorf("%s: %v, reason %q; want %v", f.Name, f.OK, f.Reason, want)
 	}
 }
 
 func TestFeaturesThatAFilterRefusesAreNamed(t *testing.T) {
-	refused, err := wardtest.Refused()
+	refused, err := selftest.Refused()
 	if err != nil {
 		t.Fatal(err)
 	}

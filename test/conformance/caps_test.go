@@ -12,7 +12,7 @@ import (
 // left of it in a variant.
 func TestCapabilitiesAreThoseOfTheSystem(t *testing.T) {
 	want := natural()
-	for item := range strings.SplitSeq(os.Getenv("WARD"), ",") {
+	for item := range strings.SplitSeq(os.Getenv("WARDDEBUG"), ",") {
 		switch item {
 		case "backend=fallback":
 			want = ward.Caps{Backend: "fallback", Spawn: "std", Tier: ward.TierDetectable}

@@ -11,13 +11,13 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("nproc", func([]string) { startBeyondLimit() })
-	wardtest.Register("forbidden", func(args []string) { startInForbidden(args[0]) })
+	selftest.Register("nproc", func([]string) { startBeyondLimit() })
+	selftest.Register("forbidden", func(args []string) { startInForbidden(args[0]) })
 }
 
 // asNobody runs a helper as a user without privileges.
@@ -32,7 +32,7 @@ func asNobody(t *testing.T, helper string, args ...string) {
 func TestStartBeyondTheProcessLimitFails(t *testing.T) { asNobody(t, "nproc") }
 
 func startBeyondLimit() {
-	path, argv, env := wardtest.Command("exit", "0")
+	path, argv, env := selftest.Command("exit", "0")
 	if h, err := startProgram(path, argv, &ward.Attr{Env: env}); err != nil {
 		complain("Start without a limit: %v", err)
 	} else {
@@ -62,7 +62,7 @@ func TestStartInAForbiddenDirectoryFails(t *testing.T) {
 }
 
 func startInForbidden(dir string) {
-	path, argv, env := wardtest.Command("exit", "0")
+	path, argv, env := selftest.Command("exit", "0")
 	h, err := startProgram(path, argv, &ward.Attr{Dir: dir, Env: env})
 	var typed *fs.PathError
 	if !errors.Is(err, syscall.EACCES) || !errors.As(err, &typed) {

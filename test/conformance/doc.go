@@ -5,12 +5,12 @@
 //	go test ./test/conformance              on this system
 //	go test ./test/conformance -args -long  at full size
 //
-// TestVariants runs all the others again: for each choice that the variable WARD
+// TestVariants runs all the others again: for each choice that the variable WARDDEBUG
 // in the environment can force; with children that are all private; and, on
 // Linux, under seccomp filters that refuse what the package lives on. A variant
 // is the test binary in a process of its own, and can be run alone:
 //
-//	WARD=backend=fallback go test ./test/conformance
+//	WARDDEBUG=backend=fallback go test ./test/conformance
 //	WARD_TEST_PRIVATE=on go test ./test/conformance
 //	WARD_TEST_REFUSE=clone3=EPERM,close_range=ENOSYS go test ./test/conformance
 //

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
-func init() { wardtest.Register("exhaust", func([]string) { exhaust() }) }
+func init() { selftest.Register("exhaust", func([]string) { exhaust() }) }
 
 func TestStartWithoutDescriptorsFailsAndLeavesNothing(t *testing.T) {
 	runReport(t, nil, "exhaust")
@@ -37,7 +37,7 @@ func exhaust() {
 	poller := 3 // at most: the Go runtime's own, which it opens once and keeps
 	for {
 		free := unused()
-		path, argv, env := wardtest.Command("exit", "0")
+		path, argv, env := selftest.Command("exit", "0")
 		h, err := startProgram(path, argv, &ward.Attr{Env: env})
 		if err == nil {
 			if state, err := h.Wait(context.Background()); err != nil || !state.Success() {

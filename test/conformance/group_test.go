@@ -14,7 +14,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,8 +30,8 @@ func init() {
 		childtest.Fates["stay"]()
 	}
 	// daemon starts a child in a session of its own.
-	wardtest.Register("daemon", func([]string) {
-		path, argv, env := wardtest.Command("stdin", "0")
+	selftest.Register("daemon", func([]string) {
+		path, argv, env := selftest.Command("stdin", "0")
 		_, err := os.StartProcess(path, argv, &os.ProcAttr{
 			Env:   env,
 			Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},

@@ -16,7 +16,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestWaitReturnsExitCode(t *testing.T) {
@@ -208,7 +208,7 @@ func TestDroppedHandleIsReaped(t *testing.T) {
 }
 
 func init() {
-	wardtest.Register("describe", func(args []string) {
+	selftest.Register("describe", func(args []string) {
 		dir, _ := os.Getwd()
 		dir, _ = filepath.EvalSymlinks(dir)
 		fmt.Printf("%q\n%s\n%s\n", args, dir, os.Getenv("WARD_TEST_VALUE"))
@@ -223,7 +223,7 @@ func TestChildGetsArgumentsDirectoryEnvironmentAndFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	dir, err := filepath.EvalSymlinks(wardtest.TempDir(t))
+	dir, err := filepath.EvalSymlinks(selftest.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}

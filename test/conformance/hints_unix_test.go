@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
 	// leaver starts a grandchild that has all its descriptors, the fallback
 	// backend's pipe among them, and exits at once. The grandchild ends with
 	// its standard input.
-	wardtest.Register("leaver", func([]string) {
-		path, argv, env := wardtest.Command("stdin", "0")
+	selftest.Register("leaver", func([]string) {
+		path, argv, env := selftest.Command("stdin", "0")
 		var files []uintptr
 		for fd := range uintptr(10) {
 			files = append(files, fd)
@@ -32,7 +32,7 @@ func init() {
 		os.Exit(6)
 	})
 	// naked closes all its descriptors and goes on.
-	wardtest.Register("naked", func([]string) {
+	selftest.Register("naked", func([]string) {
 		for fd := range 100 {
 			syscall.Close(fd)
 		}

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 )
 
 const fewLive, manyLive = 300, 8000
@@ -18,7 +18,7 @@ const fewLive, manyLive = 300, 8000
 func holder() (path string, argv, env []string) {
 	image := tinyprog.Hold(runtime.GOARCH)
 	if image == nil {
-		return wardtest.Command("stdin", "0")
+		return selftest.Command("stdin", "0")
 	}
 	path, err := childtest.Tiny(image)
 	if err != nil {

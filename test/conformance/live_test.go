@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("live", func(args []string) {
+	selftest.Register("live", func(args []string) {
 		n, _ := strconv.Atoi(args[0])
 		keepAlive(n)
 	})
@@ -25,7 +25,7 @@ func TestWaitingChildrenNeedNoThreads(t *testing.T) {
 	needBackend(t)
 	n := fewLive
 	switch {
-	case *wardtest.Long:
+	case *selftest.Long:
 		n = manyLive
 	case testing.Short():
 		n = fewLive / 3

@@ -3,7 +3,7 @@ package conformance_test
 import (
 	"unsafe"
 
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/windows"
 )
 
@@ -11,7 +11,7 @@ const fewLive, manyLive = 200, 1000
 
 // holder is a child that ends with its standard input.
 func holder() (path string, argv, env []string) {
-	path, argv, env = wardtest.Command("stdin", "0")
+	path, argv, env = selftest.Command("stdin", "0")
 	// Wine's server spends descriptors on each thread: let there be few.
 	return path, argv, append(env, "GOMAXPROCS=1", "GOGC=off")
 }

@@ -5,11 +5,11 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestMain(m *testing.M) {
-	wardtest.Main(m, func() string {
+	selftest.Main(m, func() string {
 		variantsAtOnce()
 		return ward.Capabilities().String()
 	})
@@ -33,7 +33,7 @@ var (
 
 // children is how many a test of many starts, and how many at a time.
 func children() (n, parallel int) {
-	if *wardtest.Long {
+	if *selftest.Long {
 		return 5_000, 64
 	}
 	if testing.Short() {
@@ -46,7 +46,7 @@ func children() (n, parallel int) {
 // on that it may linger.
 func noGoroutines(t *testing.T) {
 	t.Helper()
-	if err := wardtest.Goroutines(); err != nil {
+	if err := selftest.Goroutines(); err != nil {
 		t.Fatal(err)
 	}
 }

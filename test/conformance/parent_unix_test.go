@@ -10,15 +10,15 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
 	childtest.Fates["execute"] = func() {
-		path, argv, env := wardtest.Command("without files")
+		path, argv, env := selftest.Command("without files")
 		complain("%v", syscall.Exec(path, argv, env))
 	}
-	wardtest.Register("without files", func([]string) {
+	selftest.Register("without files", func([]string) {
 		os.Stdin.Close()
 		os.Stdout.Close()
 		time.Sleep(time.Minute)

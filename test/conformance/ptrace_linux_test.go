@@ -15,20 +15,20 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("ready", func([]string) {
+	selftest.Register("ready", func([]string) {
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(6)
 	})
-	wardtest.Register("trace beside Wait4", func([]string) { traceBesideWait4() })
-	wardtest.Register("trace a thread", func([]string) { traceThread() })
-	wardtest.Register("trace beside a reaper", func([]string) { traceBesideReaper() })
+	selftest.Register("trace beside Wait4", func([]string) { traceBesideWait4() })
+	selftest.Register("trace a thread", func([]string) { traceThread() })
+	selftest.Register("trace beside a reaper", func([]string) { traceBesideReaper() })
 }
 
 // These trace as programs do that use os/exec: on a locked thread, with waits of
@@ -104,7 +104,7 @@ func TestReaperTakesNoStop(t *testing.T) { runReport(t, nil, "trace beside a rea
 
 // startTraced starts a program that stops at its exec.
 func startTraced() ward.Handle {
-	path, argv, env := wardtest.Command("exit", "6")
+	path, argv, env := selftest.Command("exit", "6")
 	h, err := ward.Start(path, argv, &ward.Attr{Env: env, Sys: &syscall.SysProcAttr{Ptrace: true}})
 	if err != nil {
 		complain("%v", err)

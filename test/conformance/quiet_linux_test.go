@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("quiet kill", func([]string) { killQuietly() })
+	selftest.Register("quiet kill", func([]string) { killQuietly() })
 }
 
 func TestKillAfterTheExitMakesNoSystemCall(t *testing.T) { runReport(t, nil, "quiet kill") }
@@ -21,7 +21,7 @@ func TestKillAfterTheExitMakesNoSystemCall(t *testing.T) { runReport(t, nil, "qu
 // killQuietly has every call that could signal answered with an error of its
 // own: one that comes back was made.
 func killQuietly() {
-	path, argv, env := wardtest.Command("exit", "0")
+	path, argv, env := selftest.Command("exit", "0")
 	gone, err := startProgram(path, argv, &ward.Attr{Env: env})
 	if err != nil {
 		complain("Start: %v", err)
@@ -31,7 +31,7 @@ func killQuietly() {
 	if err != nil {
 		complain("pipe: %v", err)
 	}
-	path, argv, env = wardtest.Command("stdin", "0")
+	path, argv, env = selftest.Command("stdin", "0")
 	live, err := startProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 	if err != nil {
 		complain("Start: %v", err)
@@ -50,11 +50,11 @@ func killQuietly() {
 
 // refuse ends a helper that cannot have calls refused.
 func refuse(errno syscall.Errno, numbers ...uintptr) {
-	var calls []wardtest.Call
+	var calls []selftest.Call
 	for _, n := range numbers {
-		calls = append(calls, wardtest.Call{Number: n})
+		calls = append(calls, selftest.Call{Number: n})
 	}
-	if err := wardtest.Refuse(errno, calls...); err != nil {
+	if err := selftest.Refuse(errno, calls...); err != nil {
 		complain("%v", err)
 	}
 }

@@ -18,21 +18,21 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("subreaper", func(args []string) {
+	selftest.Register("subreaper", func(args []string) {
 		if err := ward.SetSubreaper(true); err != nil {
 			complain("%v", err)
 		}
 		reapBesideOwners(args)
 	})
-	wardtest.Register("PID 1", func(args []string) { reapBesideOwners(args) })
-	wardtest.Register("PID 1 with its own proc", func(args []string) {
+	selftest.Register("PID 1", func(args []string) { reapBesideOwners(args) })
+	selftest.Register("PID 1 with its own proc", func(args []string) {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 			complain("making the mounts private: %v", err)
 		}
@@ -41,8 +41,8 @@ func init() {
 		}
 		reapBesideOwners(args)
 	})
-	wardtest.Register("subreaper without pidfds", func(args []string) {
-		if err := wardtest.Refuse(syscall.ENOSYS, noPidfds...); err != nil {
+	selftest.Register("subreaper without pidfds", func(args []string) {
+		if err := selftest.Refuse(syscall.ENOSYS, noPidfds...); err != nil {
 			complain("%v", err)
 		}
 		if err := ward.SetSubreaper(true); err != nil {
@@ -50,12 +50,12 @@ func init() {
 		}
 		reapBesideOwners(args)
 	})
-	wardtest.Register("litter", litter)
-	wardtest.Register("grace", func([]string) { giveGrace() })
-	wardtest.Register("not a subreaper", func([]string) { toggleSubreaper() })
+	selftest.Register("litter", litter)
+	selftest.Register("grace", func([]string) { giveGrace() })
+	selftest.Register("not a subreaper", func([]string) { toggleSubreaper() })
 }
 
-var noPidfds = []wardtest.Call{
+var noPidfds = []selftest.Call{
 	{Number: unix.SYS_PIDFD_SEND_SIGNAL},
 	{Number: unix.SYS_PIDFD_OPEN},
 	{Number: unix.SYS_CLONE3},
@@ -65,7 +65,7 @@ var noPidfds = []wardtest.Call{
 // crowd returns how many orphans there are, and as many own children.
 func crowd() string {
 	switch {
-	case *wardtest.Long:
+	case *selftest.Long:
 		return "10000"
 	case testing.Short():
 		return "200" // of litters of 100, and of 8 owners
@@ -170,7 +170,7 @@ func reapBesideOwners(args []string) {
 		begin(func(i int) { ofExec(brief, byte(i)) }, n/8)
 	}
 	begin(func(int) {
-		path, argv, env := wardtest.Command("litter", strconv.Itoa(perLitter), brief, nap)
+		path, argv, env := selftest.Command("litter", strconv.Itoa(perLitter), brief, nap)
 		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, os.Stdout, os.Stderr}})
 		if err != nil {
 			complain("%v", err)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // featureOf is, for each call that a filter refuses, a word of the feature that
@@ -28,14 +28,14 @@ func refused() (variants []childtest.Variant) {
 	calls := slices.Sorted(maps.Keys(featureOf))
 	for _, errno := range []string{"=ENOSYS", "=EPERM"} {
 		for _, call := range calls {
-			v := childtest.Variant{Name: call + errno, Env: []string{wardtest.RefuseVariable + "=" + call + errno}}
+			v := childtest.Variant{Name: call + errno, Env: []string{selftest.RefuseVariable + "=" + call + errno}}
 			if f, _ := childtest.Feature(ward.Capabilities(), featureOf[call]); !f.OK {
 				v.Lacks = "without a filter, too, the system has no " + f.Name + ": " + f.Reason
 			}
 			variants = append(variants, v)
 		}
 		all := strings.Join(calls, errno+",") + errno
-		variants = append(variants, childtest.Variant{Name: "all" + errno, Env: []string{wardtest.RefuseVariable + "=" + all}})
+		variants = append(variants, childtest.Variant{Name: "all" + errno, Env: []string{selftest.RefuseVariable + "=" + all}})
 	}
 	return variants
 }
@@ -43,7 +43,7 @@ func refused() (variants []childtest.Variant) {
 // namesWhatPrivateLacks reports whether an error names the call that a filter
 // refuses, or else the part of the package that is missing.
 func namesWhatPrivateLacks(text string) bool {
-	refused, err := wardtest.Refused()
+	refused, err := selftest.Refused()
 	if err != nil {
 		panic(err)
 	}

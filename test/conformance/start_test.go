@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // TestStartSaysWhatIsWrong compares with os.StartProcess, whose words users
@@ -21,7 +21,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := wardtest.TempDir(t)
+	dir := selftest.TempDir(t)
 	text := filepath.Join(dir, "text")
 	if err := os.WriteFile(text, []byte("no program\n"), 0o755); err != nil {
 		t.Fatal(err)

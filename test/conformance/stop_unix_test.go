@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
 	// stubborn says when it has got used to SIGTERM, and lives on.
-	wardtest.Register("stubborn", func([]string) {
+	selftest.Register("stubborn", func([]string) {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
 		time.Sleep(time.Minute)

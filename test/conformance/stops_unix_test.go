@@ -11,12 +11,12 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 )
 
 func init() {
-	wardtest.Register("stop and wait", func([]string) { stopAndWait() })
+	selftest.Register("stop and wait", func([]string) { stopAndWait() })
 }
 
 // A group of its own keeps what is stopped from others: SIGHUP kills a group with
@@ -30,7 +30,7 @@ func stopAndWait() {
 	if err != nil {
 		complain("%v", err)
 	}
-	path, argv, env := wardtest.Command("stdin", "3")
+	path, argv, env := selftest.Command("stdin", "3")
 	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 	if err != nil {
 		complain("%v", err)

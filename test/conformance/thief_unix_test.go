@@ -16,12 +16,12 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 )
 
 func init() {
-	wardtest.Register("die", func(args []string) {
+	selftest.Register("die", func(args []string) {
 		n, _ := strconv.Atoi(args[0])
 		dieOf(syscall.Signal(n))
 	})

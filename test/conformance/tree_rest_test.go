@@ -13,11 +13,11 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("outlive a tree", func([]string) { outliveTree() })
+	selftest.Register("outlive a tree", func([]string) { outliveTree() })
 }
 
 func TestKillTreeWhenTheRestHasEndedIsDone(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // TestVariants runs all tests again for each choice that the environment can
@@ -25,8 +25,8 @@ func TestVariants(t *testing.T) {
 	needBackend(t)
 	variants := childtest.Variants()
 	// The filters are many, the same on every kernel and at every size, and lead to
-	// code that the variable WARD shows the race detector.
-	if !testing.Short() && !*wardtest.Long && !built("-race", "true") {
+	// code that the variable WARDDEBUG shows the race detector.
+	if !testing.Short() && !*selftest.Long && !built("-race", "true") {
 		variants = append(variants, refused()...)
 	}
 	if len(variants) == 0 {
@@ -47,7 +47,7 @@ func TestVariants(t *testing.T) {
 // Linux, where they are many. What a small test does is mostly to wait, but for a
 // virtual machine, where -test.short is set.
 func variantsAtOnce() {
-	if runtime.GOOS == "linux" && !testing.Short() && !*wardtest.Long {
+	if runtime.GOOS == "linux" && !testing.Short() && !*selftest.Long {
 		flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU()))
 	}
 }
@@ -55,7 +55,7 @@ func variantsAtOnce() {
 // runVariant runs all tests with something in the environment.
 func runVariant(t *testing.T, v childtest.Variant) {
 	args := []string{"-test.v", "-test.short"}
-	if *wardtest.Long {
+	if *selftest.Long {
 		args = []string{"-test.v", "-long"}
 	}
 	self, err := os.Executable()

@@ -6,19 +6,19 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("wait by number", func([]string) {
-		if err := wardtest.Refuse(syscall.EPERM, wardtest.Call{Number: unix.SYS_PIDFD_OPEN}); err != nil {
+	selftest.Register("wait by number", func([]string) {
+		if err := selftest.Refuse(syscall.EPERM, selftest.Call{Number: unix.SYS_PIDFD_OPEN}); err != nil {
 			complain("%v", err)
 		}
 		waitForAll()
 		waitForHandle()
 	})
-	wardtest.Register("wait without descriptors", func([]string) {
+	selftest.Register("wait without descriptors", func([]string) {
 		var limit unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 			complain("%v", err)

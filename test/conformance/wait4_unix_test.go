@@ -21,15 +21,15 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 )
 
 func init() {
-	wardtest.Register("hello", func(args []string) { fmt.Print("hello ", args[0]) })
-	wardtest.Register("wait for all", func([]string) { waitForAll() })
-	wardtest.Register("wait for handle", func([]string) { waitForHandle() })
-	wardtest.Register("loop", func(args []string) {
+	selftest.Register("hello", func(args []string) { fmt.Print("hello ", args[0]) })
+	selftest.Register("wait for all", func([]string) { waitForAll() })
+	selftest.Register("wait for handle", func([]string) { waitForHandle() })
+	selftest.Register("loop", func(args []string) {
 		rounds, _ := strconv.Atoi(args[1])
 		runBesideLoop(args[0], rounds)
 	})
@@ -50,7 +50,7 @@ func TestWait4LeavesChildrenToTheirHandles(t *testing.T) { runReport(t, nil, "wa
 func TestLoopOverWait4(t *testing.T) {
 	rounds := 100
 	switch {
-	case *wardtest.Long:
+	case *selftest.Long:
 		rounds = 10_000
 	case testing.Short():
 		rounds = 15
@@ -62,7 +62,7 @@ func TestLoopOverWait4(t *testing.T) {
 
 // stranger starts a helper that belongs to no handle.
 func stranger(sys *syscall.SysProcAttr, files []uintptr, helper string, args ...string) int {
-	path, argv, env := wardtest.Command(helper, args...)
+	path, argv, env := selftest.Command(helper, args...)
 	pid, _, err := syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
 	if err != nil {
 		complain("%v", err)
@@ -127,7 +127,7 @@ func waitForAll() {
 }
 
 func waitForHandle() {
-	path, argv, env := wardtest.Command("stdin", "3")
+	path, argv, env := selftest.Command("stdin", "3")
 	for _, arg := range []func(pid int) int{
 		func(int) int { return -1 },
 		func(int) int { return 0 },
@@ -207,7 +207,7 @@ func runBesideLoop(kind string, rounds int) {
 		loop.Go(func() { waitOnSignal(syscall.Wait4, &got, stop) })
 	}
 
-	holds := ward.Capabilities().Backend == "pidfd" && !strings.Contains(os.Getenv(wardtest.RefuseVariable), "pidfd_open")
+	holds := ward.Capabilities().Backend == "pidfd" && !strings.Contains(os.Getenv(selftest.RefuseVariable), "pidfd_open")
 	var strangers []exit
 	var c counts
 	var commands sync.WaitGroup
@@ -256,7 +256,7 @@ func (c *counts) hello(i int) {
 	if err != nil {
 		complain("%v", err)
 	}
-	path, argv, env := wardtest.Command("hello", strconv.Itoa(i))
+	path, argv, env := selftest.Command("hello", strconv.Itoa(i))
 	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w}})
 	if err != nil {
 		complain("%v", err)

@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/windows"
 )
 
 func init() {
 	// burn uses as much CPU time as it is told.
-	wardtest.Register("burn", func(args []string) {
+	selftest.Register("burn", func(args []string) {
 		d, _ := time.ParseDuration(args[0])
 		var created, exited, kernel, user windows.Filetime
 		for uint64(user.HighDateTime)<<32|uint64(user.LowDateTime) < uint64(d/100) {
@@ -31,7 +31,7 @@ func init() {
 		}
 	})
 	// breakable exits with 5 when it gets CTRL_BREAK.
-	wardtest.Register("breakable", func([]string) {
+	selftest.Register("breakable", func([]string) {
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, os.Interrupt)
 		fmt.Println("ready")
@@ -39,7 +39,7 @@ func init() {
 		os.Exit(5)
 	})
 	// ofStdin exits with 1 if it has a process as its standard input.
-	wardtest.Register("ofStdin", func([]string) {
+	selftest.Register("ofStdin", func([]string) {
 		h, _ := windows.GetStdHandle(windows.STD_INPUT_HANDLE)
 		if pid, err := windows.GetProcessId(h); err == nil && pid != 0 {
 			os.Exit(1)
@@ -53,7 +53,7 @@ func TestCapabilitiesNameTheWindowsBackend(t *testing.T) {
 		t.Errorf("Capabilities() = %v", caps)
 	}
 	for _, f := range caps.Features {
-		if !f.OK && !wardtest.Wine() {
+		if !f.OK && !selftest.Wine() {
 			t.Errorf("Windows lacks %s: %s", f.Name, f.Reason)
 		}
 	}
@@ -119,7 +119,7 @@ func TestInterruptNeedsAProcessGroup(t *testing.T) {
 }
 
 func TestInterruptIsCtrlBreak(t *testing.T) {
-	if wardtest.Wine() {
+	if selftest.Wine() {
 		t.Skip("Wine's GenerateConsoleCtrlEvent refuses CTRL_BREAK")
 	}
 	r, w := pipe(t)
@@ -142,7 +142,7 @@ func TestInterruptIsCtrlBreak(t *testing.T) {
 }
 
 func TestStateHasCPUTimesOfTheProcess(t *testing.T) {
-	if wardtest.Wine() {
+	if selftest.Wine() {
 		t.Skip("Wine's GetProcessTimes gives the CPU times of the caller for any process")
 	}
 	const spent = 200 * time.Millisecond
@@ -252,14 +252,14 @@ func TestStartsLeaveNoHandle(t *testing.T) {
 	}
 	round()
 	noGoroutines(t)
-	before := wardtest.HandleCount("")
+	before := selftest.HandleCount("")
 	const rounds = 5
 	for range rounds {
 		round()
 	}
 	noGoroutines(t)
 	// A thread of the Go runtime that is new has some handles of its own.
-	if more := wardtest.HandleCount("") - before; more >= rounds*len(attrs) {
+	if more := selftest.HandleCount("") - before; more >= rounds*len(attrs) {
 		t.Errorf("%d rounds of %d starts leave %d handles", rounds, len(attrs), more)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
-	"github.com/wardproc/ward/internal/wardtest"
 )
 
 // exiting returns a child that exits with the code, which is not 0, at once. It
@@ -15,7 +15,7 @@ import (
 func exiting(code byte) (path string, argv, env []string) {
 	path = exitProgram()
 	if path == "" {
-		return wardtest.Command("exit", strconv.Itoa(int(code)))
+		return selftest.Command("exit", strconv.Itoa(int(code)))
 	}
 	return path, []string{path, string([]byte{code})}, []string{}
 }
@@ -24,7 +24,7 @@ func exiting(code byte) (path string, argv, env []string) {
 func waiting() (path string, argv, env []string) {
 	path = holdProgram()
 	if path == "" {
-		return wardtest.Command("stdin", "0")
+		return selftest.Command("stdin", "0")
 	}
 	return path, []string{path}, []string{}
 }

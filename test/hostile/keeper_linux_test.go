@@ -16,11 +16,11 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("lose keepers", func(args []string) { useWhileKeepersDie(size(args)) })
+	selftest.Register("lose keepers", func(args []string) { useWhileKeepersDie(size(args)) })
 }
 
 // TestHandlesOfKeepersThatAreKilled does to handles, all at once, what can be
@@ -33,12 +33,12 @@ func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
 		<-h.Done()
 	}
 	n := 400
-	if *wardtest.Long {
+	if *selftest.Long {
 		n = 20_000
 	}
 	for _, setting := range []string{"private=keeper", "private=keeper,recover=off"} {
 		t.Run(setting, func(t *testing.T) {
-			env := []string{"WARD=" + setting, childtest.PrivateVariable + "=on"}
+			env := []string{"WARDDEBUG=" + setting, childtest.PrivateVariable + "=on"}
 			childtest.Report(t, &ward.Attr{Env: env}, "lose keepers", strconv.Itoa(n))
 		})
 	}
@@ -52,7 +52,7 @@ func useWhileKeepersDie(n int) {
 		complain("%v", err)
 	}
 	exiting(1) // opens its program
-	left := wardtest.Watch()
+	left := selftest.Watch()
 	var recent suspects
 	var set ward.Set
 	var next, added, refused, right, killed atomic.Int64

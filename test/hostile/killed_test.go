@@ -13,12 +13,12 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() {
-	wardtest.Register("killed", func(args []string) { startUntilKilled(size(args)) })
-	wardtest.Register("kill", func(args []string) { killStarters(size(args)) })
+	selftest.Register("killed", func(args []string) { startUntilKilled(size(args)) })
+	selftest.Register("kill", func(args []string) { killStarters(size(args)) })
 }
 
 // TestNothingIsLeftOfAKilledProgram kills programs in the middle of their starts.
@@ -42,7 +42,7 @@ func killStarters(rounds int) {
 		if err != nil {
 			complain("%v", err)
 		}
-		path, argv, env := wardtest.Command("killed", strconv.Itoa(children))
+		path, argv, env := selftest.Command("killed", strconv.Itoa(children))
 		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w}})
 		if err != nil {
 			complain("Start: %v", err)

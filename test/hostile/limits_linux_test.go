@@ -12,13 +12,13 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("few descriptors", func(args []string) { startUntilItFails(size(args), fewDescriptors) })
-	wardtest.Register("few processes", func(args []string) { startUntilItFails(size(args), fewProcesses) })
+	selftest.Register("few descriptors", func(args []string) { startUntilItFails(size(args), fewDescriptors) })
+	selftest.Register("few processes", func(args []string) { startUntilItFails(size(args), fewProcesses) })
 }
 
 func TestDescriptorsEndInTheMiddleOfStarts(t *testing.T) {
@@ -60,7 +60,7 @@ func startUntilItFails(rounds int, limit func() (lift func(), want syscall.Errno
 		<-h.Done()
 	}
 	childtest.IdleThreads(3 * starters)
-	left := wardtest.Watch()
+	left := selftest.Watch()
 	for range rounds {
 		r, w, err := os.Pipe()
 		if err != nil {

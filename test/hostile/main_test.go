@@ -7,11 +7,11 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestMain(m *testing.M) {
-	wardtest.Main(m, func() string { return ward.Capabilities().String() })
+	selftest.Main(m, func() string { return ward.Capabilities().String() })
 }
 
 var complain = childtest.Complain
@@ -21,7 +21,7 @@ var complain = childtest.Complain
 func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, except ...string) {
 	t.Helper()
 	childtest.NeedBackend(t)
-	if *wardtest.Long {
+	if *selftest.Long {
 		some = long
 	}
 	variants := []childtest.Variant{{Name: "as it is"}}

@@ -13,12 +13,12 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
-	"github.com/wardproc/ward/internal/wardtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	wardtest.Register("few numbers", func(args []string) { signalBesideStrangers(size(args)) })
+	selftest.Register("few numbers", func(args []string) { signalBesideStrangers(size(args)) })
 }
 
 // TestNoSignalReachesAStranger has a pid namespace with so few numbers that one
@@ -124,7 +124,7 @@ func fewNumbers(others *sync.WaitGroup, stop <-chan struct{}) {
 		}
 	}
 	// Before Linux 6.14 pid_max is that of the whole system.
-	if !wardtest.KernelBefore(6, 14) {
+	if !selftest.KernelBefore(6, 14) {
 		write("pid_max", largest+1)
 		return
 	}

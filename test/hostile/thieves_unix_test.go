@@ -15,14 +15,14 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
-	"github.com/wardproc/ward/internal/wardtest"
 	"github.com/wardproc/ward/test/hostile/internal/cwait"
 )
 
 func init() {
-	wardtest.Register("thieves", func(args []string) { runBesideThieves(size(args)) })
-	wardtest.Register("ignored", func(args []string) { runIgnored(size(args)) })
+	selftest.Register("thieves", func(args []string) { runBesideThieves(size(args)) })
+	selftest.Register("ignored", func(args []string) { runIgnored(size(args)) })
 }
 
 func TestThieves(t *testing.T) { inEachVariant(t, ward.Attr{}, "thieves", 400, 50_000) }

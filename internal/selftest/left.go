@@ -1,4 +1,4 @@
-package wardtest
+package selftest
 
 // Descriptors returns the open descriptors, as Main compares them: on Linux each
 // with what it refers to, elsewhere numbers or handles.

@@ -1,6 +1,6 @@
 //go:build !unix && !windows
 
-package wardtest
+package selftest
 
 // Without fork there is neither a zombie nor a table of descriptors to look at.
 

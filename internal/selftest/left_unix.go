@@ -1,6 +1,6 @@
 //go:build unix
 
-package wardtest
+package selftest
 
 import (
 	"fmt"

@@ -1,6 +1,6 @@
-// Package wardtest runs the tests of ward's packages: children are the test
+// Package selftest runs the tests of ward's packages: children are the test
 // binary itself, and nothing may be left behind.
-package wardtest
+package selftest
 
 import (
 	"flag"

@@ -1,4 +1,4 @@
-package wardtest
+package selftest
 
 import (
 	"os"

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package wardtest
+package selftest
 
 // WineFailed reports false.
 func WineFailed(error) bool { return false }

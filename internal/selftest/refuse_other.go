@@ -1,6 +1,6 @@
 //go:build !linux
 
-package wardtest
+package selftest
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package wardtest
+package selftest
 
 import (
 	"strconv"
