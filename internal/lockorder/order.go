@@ -1,0 +1,103 @@
+// Package lockorder has mutexes that know their place in the one order of the
+// module's locks. Under the build tag lockorder each Lock checks the order and
+// panics at a breach; without the tag they are those of package sync.
+//
+// A goroutine that holds a lock may take only locks that come later in the
+// order, and so never two of one rank. A read lock counts like a lock: a second
+// one deadlocks beside a writer that waits. A try cannot deadlock and is not
+// checked, but what it has taken counts.
+//
+// Who waits for another goroutine with a lock held, as Probe and KeeperStart do,
+// escapes the check: what that one takes has to come later, too.
+package lockorder
+
+// A rank is a place in the order. The order is stated once, by the types below:
+// each names the one that it comes after.
+type rank interface{ place() int }
+
+// OnThread is of onThread: the one wait that may block a thread holds it. It is
+// first because that wait reaps its process, and so may take all that a reap takes.
+type OnThread struct{ after[nothing] }
+
+// KeeperStart is of keeperPool.starting, which is held while a keeper starts. It
+// comes before KeeperPool, ParentThread and Keeper, which that start takes.
+type KeeperStart struct{ after[OnThread] }
+
+// Process is of process.mu, which guards a process and is held over calls of its
+// backend and its tree. It comes before all that these take.
+type Process struct{ after[KeeperStart] }
+
+// Set is of Set.mu, which guards the members of a Set. A reap tells the sets with
+// the process's lock held; a Set asks its members without a lock.
+type Set struct{ after[Process] }
+
+// KeeperPool is of keeperPool.mu, which guards the choice of a keeper. The close of
+// a backend takes it, and it is held while a keeper ends: before ParentThread and
+// Keeper.
+type KeeperPool struct{ after[Set] }
+
+// ParentThread is of package parentthread, and guards the thread that starts
+// children. A backend whose child has exited, and a keeper that ends, give it back.
+type ParentThread struct{ after[KeeperPool] }
+
+// Dumpable is of package dumpable, and guards the program's dumpable flag. A start
+// takes it alone, before and after the clone, perhaps on the thread of ParentThread.
+type Dumpable struct{ after[ParentThread] }
+
+// TreeRole is of reaperRole.mu, which guards FreeBSD's subtrees. A tree is killed
+// under Process. It comes before Mux, which hears SIGCHLD for it.
+type TreeRole struct{ after[Dumpable] }
+
+// Numbers is of numbers: readers use a child's number, and the writer takes a child
+// by it. Backends and trees that know a number only use it under Process.
+type Numbers struct{ after[TreeRole] }
+
+// Taken is of takenStatuses.mu, which guards what Wait4 has taken by number. It is
+// taken under Numbers.
+type Taken struct{ after[Numbers] }
+
+// ReapTable is of reapTable.mu, which guards the children by number. Nothing is
+// taken under it. A new child enters under Process, and Wait4 looks for one under
+// Taken.
+type ReapTable struct{ after[Taken] }
+
+// Sweeps is of sweeper.mu, which guards whether the fallback's sweeper runs. It is
+// taken under Process when a child comes or goes.
+type Sweeps struct{ after[ReapTable] }
+
+// Held is of held, which guards the descriptors of zombies. It is held over system
+// calls only, and taken with nothing held.
+type Held struct{ after[Sweeps] }
+
+// Keeper is of spawn.Keeper.mu, which is held over an order to the keeper. A reap
+// gives one under Process, and the end of a keeper under KeeperPool.
+type Keeper struct{ after[Held] }
+
+// Mux is of mux.Mux.mu, mux.Port.mu and mux.Groups.mu, which guard the watches. They
+// are taken under Process and TreeRole, and let go before a watcher is called.
+type Mux struct{ after[Keeper] }
+
+// Poller is of mux's poller.mu, which is held over the one check of the runtime's
+// poller. A Mux that opens takes it; below it is only syscall.ForkLock.
+type Poller struct{ after[Mux] }
+
+// Probe is of probe.Probe.mu, which is held over a trial. It is taken under Process;
+// a trial has a goroutine of its own and may take no lock before this one.
+type Probe struct{ after[Poller] }
+
+// Copying is of exec's copying.mu, which guards the streams that are copied. It is
+// last because it is taken alone, and nothing is taken under it.
+type Copying struct{ after[Probe] }
+
+// nothing comes before the first.
+type nothing struct{}
+
+func (nothing) place() int { return 0 }
+
+// after makes what embeds it the next one after R.
+type after[R rank] struct{}
+
+func (after[R]) place() int {
+	var before R
+	return before.place() + 1
+}
