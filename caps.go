@@ -49,8 +49,9 @@ type Caps struct {
 // Capabilities returns what the package found, and what the environment
 // variable WARDDEBUG forces. The first call, or the first Start, tries the features.
 func Capabilities() Caps {
-	defer table.end(table.begin()) // to try them takes children
-	return capabilities()
+	defer children.endStart(children.beginStart()) // to try them takes children
+	set, _ := environment()
+	return capabilities(set)
 }
 
 // String returns a few lines to paste into a bug report.

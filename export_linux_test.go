@@ -5,24 +5,21 @@ import (
 	"time"
 )
 
-// RunCounted is r.Run that counts the rounds and the time in them, the last one
-// apart, which no rest follows.
-func RunCounted(ctx context.Context, r *Reaper) (rounds int, busy time.Duration) {
+// RunCounted is r.Run that counts the scans and the time in them, the last one
+// apart, which no cooldown follows.
+func RunCounted(ctx context.Context, r *Reaper) (scans int, busy time.Duration) {
 	w := newReaping(r)
-	defer w.rounds.listen()()
+	defer w.pacer.listen()()
 	var last time.Duration
-	for w.rounds.due(ctx.Done()) {
-		rounds++
+	for w.pacer.awaitNext(ctx.Done()) {
+		scans++
 		busy += last
-		w.rounds.round(func() {
+		w.pacer.run(func() {
 			begin := time.Now()
-			w.look()
+			w.scan()
 			last = time.Since(begin)
 		})
 		w.report()
 	}
-	return rounds, busy
+	return scans, busy
 }
-
-// ExitInfo asks for the status of a reaped child.
-var ExitInfo = exitInfo

@@ -11,21 +11,18 @@ import (
 // where its child is or is not there yet. finish is the second half, with the
 // child, and fail is that without.
 func BeginStart() (finish func(pid int) Handle, fail func()) {
-	c := table.begin()
-	fail = func() { table.end(c) }
+	batch := children.beginStart()
+	fail = func() { children.endStart(batch) }
 	return func(pid int) Handle {
 		r, w, err := os.Pipe()
 		if err != nil {
 			panic(err)
 		}
 		w.Close()
-		b := &numbered{lifeline: r, release: func() {}}
+		b := &fallback{lifeline: r, release: func() {}}
 		p := newProcess(pid, b)
-		b.process = p
-		table.add(p)
-		table.end(c)
-		table.needSweeper()
-		go b.listen()
+		p.adopt(func() error { b.watch(p); return nil }, nil)
+		children.endStart(batch)
 		return p
 	}, fail
 }
@@ -35,8 +32,7 @@ func BeginStart() (finish func(pid int) Handle, fail func()) {
 func HandOver(h Handle, status syscall.WaitStatus) {
 	numbers.Lock()
 	defer numbers.Unlock()
-	p := h.core()
-	p.handed = &State{pid: p.pid, status: status}
+	taken.add(&State{pid: h.PID(), status: status})
 }
 
 // SignalNumber signals a number whose process is gone, which nobody has noticed.
@@ -44,16 +40,16 @@ func SignalNumber(pid int, sig os.Signal) error {
 	return signalNumber(pid, sig, func() bool { return false })
 }
 
-// Pace runs n rounds, with a hint always there.
+// Pace runs n scans, with a hint always there.
 func Pace(n int, look func()) {
-	r := rounds{hint: make(chan os.Signal, 1)}
+	s := scanPacer{hint: make(chan os.Signal, 1)}
 	for range n {
 		select {
-		case r.hint <- os.Interrupt:
+		case s.hint <- os.Interrupt:
 		default:
 		}
-		r.due(nil)
-		r.round(look)
+		s.awaitNext(nil)
+		s.run(look)
 	}
-	<-r.rest
+	<-s.cooldown
 }

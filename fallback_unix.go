@@ -10,23 +10,23 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"github.com/wardproc/ward/internal/mux"
 )
 
-// numbered is the fallback backend, for any Unix: a child known by its number.
-// The child holds the write end of a pipe, so its exit shows as end of file.
-// That is a hint only: it comes early if the child closes the pipe and late if
-// a grandchild keeps it. The reap table's sweeps are the net under it.
+// fallback is the backend for any Unix: a child known by its number. The child
+// holds the write end of a pipe, so its exit shows as end of file. That is a hint
+// only: it comes early if the child closes the pipe and late if a grandchild keeps
+// it. The sweeps of the reap table are the net under it.
 //
 // The number stays the child's own until it is reaped, so signal and reap are
 // never under way together. What this backend cannot rule out is a thief: it
 // notices the loss, unless the system has given the number to another child of
 // this program in the meantime, which takes a whole round of pid_max.
-type numbered struct {
-	process  *process
-	lifeline *os.File // the read end of the pipe
-	release  func()   // gives back what launch holds
-	result   func() (*State, error)
+type fallback struct {
+	lifeline *os.File               // the read end of the pipe
+	release  func()                 // gives back what arrange holds
+	result   func() (*State, error) // nil until there is one
 }
 
 func startFallback(name string, argv []string, attr *Attr) (*process, error) {
@@ -44,7 +44,7 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	sysattr.Files = append(sysattr.Files, w.Fd())
 	var pid int
-	release, err := launch(attr.Sys, func() (err error) {
+	release, err := arrange(attr.Sys, func() (err error) {
 		pid, _, err = syscall.StartProcess(name, argv, sysattr)
 		return err
 	})
@@ -53,34 +53,43 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 		release()
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
-	b := &numbered{lifeline: r, release: release}
+	b := &fallback{lifeline: r, release: release}
 	p := newProcess(pid, b)
 	if attr.Tree {
-		p.tree = &group{leader: p}
+		p.tree = &group{signal: b.signalNumber}
 	}
-	b.process = p
-	table.add(p)
-	table.needSweeper()
-	go b.listen()
-	return p, nil
+	return p, p.adopt(func() error { b.watch(p); return nil }, nil)
+}
+
+// watch has the exit noticed by the pipe and by the sweeps.
+func (b *fallback) watch(p *process) {
+	sweeps.add()
+	go b.listen(p)
 }
 
 // listen waits for the end of file. The file is closed before the child can be
 // waited for, so a few short pauses follow; a child that goes on without the
 // pipe is left to the sweeps.
-func (b *numbered) listen() {
-	b.lifeline.Read(make([]byte, 1)) // or close ends it
+func (b *fallback) listen(p *process) {
+	b.lifeline.Read(make([]byte, 1)) // or exited ends it
 	for pause := 10 * time.Microsecond; pause < 50*time.Millisecond; pause *= 2 {
-		if b.process.reap() {
+		if p.reap() {
 			return
 		}
 		time.Sleep(pause)
 	}
 }
 
-func (b *numbered) reap() (*State, error) {
+func (b *fallback) reap(p *process) (*State, error) {
+	numbers.RLock()
+	defer numbers.RUnlock()
+	return b.reapNumber(p)
+}
+
+// reapNumber is reap for a caller that holds numbers for reading.
+func (b *fallback) reapNumber(p *process) (*State, error) {
 	if b.result == nil {
-		state, err := waitNumber(b.process.pid)
+		state, err := p.waitByNumber()
 		if err == ErrRunning {
 			return nil, err
 		}
@@ -89,72 +98,106 @@ func (b *numbered) reap() (*State, error) {
 	return b.result()
 }
 
-func (b *numbered) signal(sig os.Signal) error {
-	return signalNumber(b.process.pid, sig, func() bool {
-		_, err := b.reap()
+func (b *fallback) signal(p *process, sig os.Signal) error {
+	numbers.RLock()
+	defer numbers.RUnlock()
+	return b.signalNumber(p, sig)
+}
+
+// signalNumber is signal for a caller that holds numbers for reading.
+func (b *fallback) signalNumber(p *process, sig os.Signal) error {
+	return signalNumber(p.pid, sig, func() bool {
+		_, err := b.reapNumber(p)
 		return err != ErrRunning
 	})
 }
 
-func (b *numbered) supersede() {
+func (b *fallback) supersede() {
 	if b.result == nil {
 		b.result = func() (*State, error) { return nil, ErrStatusLost }
 	}
 }
 
-func (b *numbered) handle() (uintptr, bool) { return 0, false }
+func (b *fallback) handle() (uintptr, bool) { return 0, false }
 
-func (b *numbered) close() {
+func (b *fallback) exited() {
 	b.lifeline.Close()
 	b.release()
+	sweeps.remove()
 }
 
-// The sweeper goes through the reap table while it has an entry: it tries to
-// reap every child, soon after a SIGCHLD and every sweepInterval.
-const sweepLinger = 50 * time.Millisecond // without a child
+func (b *fallback) close() {}
 
-// needSweeper starts the sweeper if there is none.
-func (t *reapTable) needSweeper() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.empty == nil && len(t.children) > 0 {
-		t.empty = make(chan struct{}, 1)
-		go t.sweeper(t.empty)
+// sweeps go through the reap table while there is a child of this backend: each
+// tries to reap every child. They come soon after a SIGCHLD and every second.
+var sweeps sweeper
+
+type sweeper struct {
+	mu       lockorder.Mutex[lockorder.Sweeps] // guards the fields below
+	children int                               // of this backend
+	idle     chan struct{}                     // says that there is none; nil if no sweeper runs
+}
+
+// add starts the sweeper if it does not run.
+func (s *sweeper) add() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.children++
+	if s.idle == nil {
+		s.idle = make(chan struct{}, 1)
+		go s.run(s.idle)
 	}
 }
 
-// sweeper sweeps until the table has been empty for sweepLinger.
-func (t *reapTable) sweeper(empty <-chan struct{}) {
-	var r rounds
-	defer r.listen()()
+func (s *sweeper) remove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.children--
+	if s.children == 0 {
+		select {
+		case s.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// run sweeps until there has been no child for mux.Linger.
+func (s *sweeper) run(idle <-chan struct{}) {
+	var pacer scanPacer
+	defer pacer.listen()()
 	for {
-		if r.due(empty) {
-			r.round(t.sweep)
+		if pacer.awaitNext(idle) {
+			pacer.run(sweep)
 			continue
 		}
-		time.Sleep(sweepLinger)
-		if t.stopSweeper() {
+		time.Sleep(mux.Linger)
+		if s.stop() {
 			return
 		}
 	}
 }
 
-func (t *reapTable) sweep() {
-	t.mu.Lock()
-	children := slices.AppendSeq(make([]*process, 0, len(t.children)), maps.Values(t.children))
-	t.mu.Unlock()
-	for _, p := range children {
+// stop reports whether there is nothing left to do, and then another sweeper may
+// be started.
+func (s *sweeper) stop() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.children > 0 {
+		return false
+	}
+	s.idle = nil
+	return true
+}
+
+func sweep() {
+	for _, p := range children.all() {
 		p.reap()
 	}
 }
 
-// stopSweeper tells the sweeper to stop, if there is nothing left for it.
-func (t *reapTable) stopSweeper() bool {
+// all returns the processes in the table.
+func (t *reapTable) all() []*process {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.children) > 0 {
-		return false
-	}
-	t.empty = nil
-	return true
+	return slices.AppendSeq(make([]*process, 0, len(t.byPID)), maps.Values(t.byPID))
 }

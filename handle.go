@@ -5,8 +5,9 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"github.com/wardproc/ward/internal/lockorder"
 )
 
 // A Handle is a reference to one process. It never refers to another one,
@@ -71,24 +72,18 @@ type process struct {
 	done chan struct{} // closed when state and err are set for good
 
 	// mu guards the fields below. It is held over calls of the backend, none
-	// of which blocks: so a signal never meets a reaped process. A Set's mutex
-	// may be taken under it, and not the other way round.
-	mu      sync.Mutex
+	// of which blocks: so a signal never meets a reaped process.
+	mu      lockorder.Mutex[lockorder.Process]
 	backend backend // nil once it is closed
 	state   *State
 	err     error
 	pins    int    // users of the backend's handle besides mu's holder
 	sets    []*Set // to be told of the exit
-	handed  *State // by Wait4, which took it; guarded by numbers
 	closed  bool
 
 	tree       tree // nil without Attr.Tree
 	treeClosed bool
-	dropped    runtime.Cleanup // closes the tree of an unreachable process
-}
-
-func newProcess(pid int, b backend) *process {
-	return &process{pid: pid, backend: b, done: make(chan struct{})}
+	dropped    runtime.Cleanup // closes tree and backend of an unreachable process
 }
 
 func (p *process) core() *process { return p }
@@ -150,12 +145,7 @@ func (p *process) signal(sig os.Signal) error {
 	case p.exited():
 		return processDone{}
 	}
-	numbers.RLock()
-	defer numbers.RUnlock()
-	if p.handed != nil {
-		return processDone{}
-	}
-	return p.backend.signal(sig)
+	return p.backend.signal(p, sig)
 }
 
 func (p *process) Kill() error { return p.Signal(os.Kill) }
@@ -180,9 +170,7 @@ func (p *process) killTree() error {
 	case p.treeClosed:
 		return processDone{}
 	}
-	numbers.RLock()
-	err := p.tree.kill()
-	numbers.RUnlock()
+	err := p.tree.kill(p)
 	p.releaseTree()
 	return err
 }
@@ -242,6 +230,28 @@ func (p *process) unpin() {
 // exited reports whether the result is published. The caller holds mu.
 func (p *process) exited() bool { return p.state != nil || p.err != nil }
 
+// ExitHeard is called by a mux: the exit of the process was heard. status is the
+// wait status if it is known.
+func (p *process) ExitHeard(status uint32, known bool) {
+	p.mu.Lock()
+	if b, ok := p.backend.(hearer); ok && !p.exited() {
+		b.heard(status, known)
+	}
+	p.mu.Unlock()
+	p.reap()
+}
+
+// supersede ends a process whose number is another child's by now: other code
+// must have reaped it.
+func (p *process) supersede() {
+	p.mu.Lock()
+	if b, ok := p.backend.(superseder); ok && !p.exited() {
+		b.supersede()
+	}
+	p.mu.Unlock()
+	p.reap()
+}
+
 // reap asks the backend for the result, publishes it when there is one, and
 // reports whether there is one. It never blocks.
 func (p *process) reap() bool {
@@ -250,7 +260,7 @@ func (p *process) reap() bool {
 		p.mu.Unlock()
 		return true
 	}
-	state, err := p.result()
+	state, err := p.backend.reap(p)
 	if errors.Is(err, ErrRunning) {
 		p.mu.Unlock()
 		return false
@@ -258,10 +268,11 @@ func (p *process) reap() bool {
 	if err != nil {
 		state, err = nil, p.fail("wait", err)
 	}
-	table.remove(p)
+	children.remove(p)
 	p.state, p.err = state, err
-	p.releaseBackend()
+	p.backend.exited()
 	p.releaseTree()
+	p.releaseBackend()
 	// The sets come first: who sees done may end the next process at once, and
 	// that one must not get before this one.
 	for _, s := range p.sets {
@@ -273,20 +284,11 @@ func (p *process) reap() bool {
 	return true
 }
 
-// result returns what Wait4 has handed over, or asks the backend. The caller
-// holds mu.
-func (p *process) result() (*State, error) {
-	numbers.RLock()
-	defer numbers.RUnlock()
-	if p.handed != nil {
-		return p.handed, nil
-	}
-	return p.backend.reap()
-}
-
 // releaseBackend closes the backend once nothing needs it. The caller holds mu.
 func (p *process) releaseBackend() {
-	if p.exited() && p.pins == 0 && p.backend != nil {
+	treeNeedsIt := p.tree != nil && !p.treeClosed
+	if p.exited() && p.pins == 0 && !treeNeedsIt && p.backend != nil {
+		p.dropped.Stop()
 		p.backend.close()
 		p.backend = nil
 	}
@@ -298,10 +300,10 @@ func (p *process) releaseTree() {
 	if p.tree == nil || p.treeClosed || !p.exited() {
 		return
 	}
-	if p.closed || p.tree.gone() {
+	if p.closed || p.tree.gone(p) {
 		p.treeClosed = true
-		p.dropped.Stop()
 		p.tree.close()
+		p.releaseBackend()
 	}
 }
 
@@ -319,10 +321,10 @@ func (p *process) notify(s *Set) {
 }
 
 // onThread is held by the one wait that may spend a thread.
-var onThread sync.Mutex
+var onThread lockorder.Mutex[lockorder.OnThread]
 
-// starts counts the calls of Start under way.
-var starts atomic.Int32
+// callsOfStart is how many are under way.
+var callsOfStart atomic.Int32
 
 // waitOnThread waits in a system call of its own, for some milliseconds at the
 // most, if nothing else is going on. The kernel wakes a thread that waits
@@ -331,7 +333,7 @@ var starts atomic.Int32
 // than it gives. One such wait at a time keeps the number of threads constant,
 // and the time limit gives the place back from a long one.
 func (p *process) waitOnThread() {
-	if starts.Load() > 0 || !onThread.TryLock() {
+	if callsOfStart.Load() > 0 || !onThread.TryLock() {
 		return
 	}
 	defer onThread.Unlock()
@@ -343,7 +345,7 @@ func (p *process) waitOnThread() {
 	p.mu.Unlock()
 	if ok {
 		defer p.unpin()
-		b.block(p.reap)
+		b.block(p)
 	}
 }
 
@@ -352,38 +354,53 @@ func (p *process) fail(op string, err error) error {
 }
 
 // A backend is one child as one mechanism of the system sees it. The process
-// that owns it serialises all calls and makes none after close.
+// that owns it, p, holds its mutex over all calls but block, and makes none after
+// close. A backend does not refer to its process once that has exited.
 type backend interface {
 	// reap returns the result, or ErrRunning. It must not block.
-	reap() (*State, error)
+	reap(p *process) (*State, error)
 
 	// signal must not block. It reaches this child or nobody, and returns
 	// processDone if it sees that the child is gone.
-	signal(sig os.Signal) error
+	signal(p *process, sig os.Signal) error
 
 	// handle returns the system's handle, if the mechanism has one.
 	handle() (uintptr, bool)
 
-	// close gives back whatever the child held in this program.
+	// exited is called once the result is published. It gives back whatever a
+	// live child holds in this program.
+	exited()
+
+	// close closes the handle, which WithHandle and the tree may have needed
+	// for longer. It comes after exited.
 	close()
+}
+
+// A hearer is a backend that keeps what a mux has heard.
+type hearer interface {
+	heard(status uint32, known bool)
+}
+
+// A superseder is a backend that can be told that the child's number is another
+// child's.
+type superseder interface{ supersede() }
+
+// A blocker is a backend that can wait on a thread. block returns when the
+// child has exited, and has been reaped, or after some milliseconds. It is called
+// without the process's mutex.
+type blocker interface {
+	block(p *process)
 }
 
 // A tree is what Attr.Tree put together with a process, which owns it like its
-// backend but may keep it after the exit.
+// backend and may keep both after the exit.
 type tree interface {
 	// kill kills all members.
-	kill() error
+	kill(p *process) error
 
 	// gone reports whether kill has been called or would find nothing.
-	gone() bool
+	gone(p *process) bool
 
 	// close lets go of the members.
 	close()
-}
-
-// A blocker is a backend that can wait on a thread. block returns when the
-// child has exited, and reap has been called, or after some milliseconds. It
-// is called without the process's mutex.
-type blocker interface {
-	block(reap func() bool)
 }

@@ -6,13 +6,29 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"github.com/wardproc/ward/internal/wait4"
 )
 
-// waitNumber wraps wait4(2), by number and without blocking. It returns
-// ErrRunning, or ErrStatusLost if there is no such child. Of a child that this
-// program traces wait4 returns stops, too: they are no exits.
-func waitNumber(pid int) (*State, error) {
+// numbers is held for reading while a backend waits for a child or signals it by
+// nothing but its number, and for writing while Wait4 takes a child by number: so a
+// number is never used that is no longer its child's.
+var numbers lockorder.RWMutex[lockorder.Numbers]
+
+// waitByNumber returns the result of a child that is known by its number only:
+// from Wait4 if that has taken it, or as tryWait4. The caller holds numbers for
+// reading, and asks no more once there is a result.
+func (p *process) waitByNumber() (*State, error) {
+	if state := takenStatus(p); state != nil {
+		return state, nil
+	}
+	return tryWait4(p.pid)
+}
+
+// tryWait4 wraps wait4(2), by number and without blocking. It returns ErrRunning,
+// or ErrStatusLost if there is no such child. Of a child that this program traces
+// wait4 returns stops, too: they are no exits.
+func tryWait4(pid int) (*State, error) {
 	if seenRunning(pid) {
 		return nil, ErrRunning
 	}
@@ -30,8 +46,8 @@ func waitNumber(pid int) (*State, error) {
 }
 
 // signalNumber wraps kill(2). The number is the child's own until it is reaped:
-// gone, which is called first, reports whether it has been, and no reap may be
-// under way elsewhere.
+// gone, which is called first, reports whether it has been. The caller holds
+// numbers for reading.
 func signalNumber(pid int, sig os.Signal, gone func() bool) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {

@@ -3,10 +3,13 @@ package ward
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"syscall"
 	"time"
 
+	"github.com/wardproc/ward/internal/lockorder"
+	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/parentthread"
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"github.com/wardproc/ward/internal/probe"
 	"github.com/wardproc/ward/internal/spawn"
 )
@@ -28,13 +31,13 @@ func privateWorks(set settings) error {
 
 // private returns how to start a child that no wait in this program sees: one
 // that the kernel reaps, or before Linux 7.1 one of the keeper's.
-func (b *pidfd) private() (spawner, launcher) {
+func (b *pidfd) private() (spawner, arranger) {
 	set, _ := environment()
 	b.autoreaped = set.private != "keeper" && autoreaps() == nil
 	if b.autoreaped {
-		return spawn.StartAutoreaped, launch
+		return spawn.AutoreapedChild, arrange
 	}
-	return b.spawnKept, launchKept
+	return b.spawnKept, arrangeKept
 }
 
 // autoreaps tells whether the kernel reaps children, and gives the status to
@@ -43,17 +46,17 @@ func autoreaps() error {
 	if err := spawn.Autoreaps(); err != nil {
 		return err
 	}
-	return pidfdRecovers.Err()
+	return pidfds.Recovers()
 }
 
-// spawnKept starts a child of the keeper.
+// spawnKept is the spawner of a child of the keeper.
 func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
 	const attempts = 3 // more keepers than that nobody kills by mistake
 	for range attempts {
 		if b.keeper, err = keepers.acquire(); err != nil {
 			return 0, 0, err
 		}
-		if pid, fd, err = b.keeper.Start(name, argv, attr); err == nil {
+		if pid, fd, err = b.keeper.Child(name, argv, attr); err == nil {
 			return pid, fd, nil
 		}
 		gone := b.keeper.Gone()
@@ -65,28 +68,28 @@ func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr) (p
 	return 0, 0, err
 }
 
-// launchKept is launch for a child of the keeper, whose end is what the
+// arrangeKept is arrange for a child of the keeper, whose end is what the
 // child gets its Pdeathsig at: that takes no thread of its own.
-func launchKept(sys *syscall.SysProcAttr, try func() error) (release func(), err error) {
+func arrangeKept(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
 	if sys != nil && sys.Pdeathsig != 0 {
 		same := *sys
 		same.Pdeathsig = 0
 		sys = &same
 	}
-	return launch(sys, try)
+	return arrange(sys, makeChild)
 }
 
 // reapAutoreaped reads the status of a child that the kernel reaps. With the
 // hang-up it is there; when the pidfd gets readable it may not be yet.
-func (b *pidfd) reapAutoreaped() (*State, error) {
-	if !hungUp(b.fd, 0) {
+func (b *pidfd) reapAutoreaped(p *process) (*State, error) {
+	if !pidfds.HungUpWithin(b.fd, 0) {
 		return nil, ErrRunning
 	}
-	status, ok, _ := exitInfo(b.fd)
+	status, ok, _ := pidfds.ExitStatus(b.fd)
 	if !ok {
 		return nil, ErrStatusLost
 	}
-	return &State{pid: b.process.pid, status: status}, nil
+	return &State{pid: p.pid, status: status}, nil
 }
 
 // orphanGrace is how long an orphan may be left a zombie by whoever took it.
@@ -94,10 +97,10 @@ const orphanGrace = 5 * time.Second
 
 // orphan notes that the exited child has lost its keeper. If this program is
 // not the one that takes orphans, another one reaps it, or never does.
-func (b *pidfd) orphan() {
+func (b *pidfd) orphan(p *process) {
 	if b.orphaned.IsZero() {
 		b.orphaned = time.Now()
-		time.AfterFunc(orphanGrace, b.Ready)
+		time.AfterFunc(orphanGrace, func() { p.reap() })
 	}
 }
 
@@ -120,16 +123,13 @@ var keepers keeperPool
 // when it has been killed, or when the program has changed its ids, limits or
 // the like: what the first one has, it keeps.
 type keeperPool struct {
-	starting sync.Mutex // held while a keeper starts
+	starting lockorder.Mutex[lockorder.KeeperStart] // held while a keeper starts
 
-	mu        sync.Mutex   // guards the fields below
-	pids      map[int]bool // of all keepers
+	mu        lockorder.Mutex[lockorder.KeeperPool] // guards the fields below
+	pids      map[int]bool                          // of all keepers
 	current   *keeper
 	idleSince time.Time // when current had its last child
 }
-
-// keeperLinger is how long a keeper without children is kept for the next.
-const keeperLinger = 50 * time.Millisecond
 
 // acquire returns a keeper for a child of the calling thread.
 func (p *keeperPool) acquire() (*keeper, error) {
@@ -196,14 +196,14 @@ func (p *keeperPool) release(k *keeper) {
 		return
 	}
 	p.idleSince = time.Now()
-	time.AfterFunc(keeperLinger, p.expire)
+	time.AfterFunc(mux.Linger, p.expire)
 }
 
 // expire ends the keeper if it has been idle for the time to linger.
 func (p *keeperPool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if k := p.current; k != nil && k.children == 0 && time.Since(p.idleSince) >= keeperLinger {
+	if k := p.current; k != nil && k.children == 0 && time.Since(p.idleSince) >= mux.Linger {
 		p.end(k)
 		p.current = nil
 	}
@@ -213,7 +213,7 @@ func (p *keeperPool) expire() {
 func (p *keeperPool) end(k *keeper) {
 	k.End()
 	delete(p.pids, k.PID())
-	parent.release()
+	parentthread.Release()
 }
 
 // has reports whether a child of this number is a keeper.
@@ -226,15 +226,15 @@ func (p *keeperPool) has(pid int) bool {
 // startKeeper starts a keeper that dies with the program.
 func startKeeper() (*keeper, error) {
 	k := new(keeper)
-	parent.hold()
-	err := parent.call(func() (err error) {
+	parentthread.Hold()
+	err := parentthread.Call(func() (err error) {
 		k.Keeper, err = spawn.StartKeeper()
 		return err
-	})()
+	})
 	if err == nil {
 		return k, nil
 	}
-	parent.release()
+	parentthread.Release()
 	if probe.Refused(err) {
 		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
 	}

@@ -4,13 +4,90 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/probe"
 	"github.com/wardproc/ward/internal/spawn"
 	"golang.org/x/sys/unix"
 )
+
+// backends are those that the environment may choose.
+const backends = "procdesc kqueue fallback"
+
+// start picks the backend: process descriptors, the kqueue alone where the
+// system refuses them or a spawn program does not cover what attr asks for, or
+// what the environment says.
+func start(name string, argv []string, attr *Attr, set settings) (*process, error) {
+	backend := backendFor(set)
+	if backend == "procdesc" {
+		if sysattr := attr.procAttr(); spawn.Covers(sysattr) {
+			return startProcdesc(name, argv, attr, sysattr)
+		}
+		if attr.Private || attr.KillOnParentExit || attr.Tree {
+			return nil, &Error{Op: "start", Err: unsupported("a process descriptor with this Attr.Sys")}
+		}
+		return startKqueue(name, argv, attr)
+	}
+	attr, err := attr.leadingGroup()
+	if err != nil {
+		return nil, &Error{Op: "start", Err: err}
+	}
+	if backend == "kqueue" {
+		return startKqueue(name, argv, attr)
+	}
+	return startFallback(name, argv, attr)
+}
+
+// backendFor returns the backend of children that ask for nothing special. Want of
+// descriptors or memory does not change it: that is an error of the start.
+func backendFor(set settings) string {
+	switch {
+	case set.backend != "":
+		return set.backend
+	case probe.Refused(procdescWorks(set)):
+		return "kqueue"
+	}
+	return "procdesc"
+}
+
+// procdescWorks tells why process descriptors cannot be had.
+func procdescWorks(set settings) error {
+	if set.spawn == "std" {
+		return unsupported("pdfork with WARDDEBUG=spawn=std")
+	}
+	return spawn.Works()
+}
+
+// offers is what Attr may ask for.
+func offers(set settings) offer {
+	private := backendFor(set) == "procdesc"
+	return offer{private: private, killOnParentExit: private, tree: treesWork(set) == nil}
+}
+
+// treesWork tells why Attr.Tree cannot be had: with a process descriptor it needs
+// the role of a reaper, and without it takes a process group.
+func treesWork(set settings) error {
+	if backendFor(set) == "procdesc" {
+		return reapersWork.Err()
+	}
+	return nil
+}
+
+func capabilities(set settings) Caps {
+	pdfork := feature("pdfork by a spawn program (amd64 and arm64)", procdescWorks(set))
+	var caps Caps
+	switch backendFor(set) {
+	case "fallback":
+		caps = Caps{Backend: "fallback", Spawn: "std", Tier: TierDetectable}
+	case "kqueue":
+		caps = kqueueCaps(set, "status in the event of EVFILT_PROC")
+	default:
+		caps = Caps{Backend: "procdesc", Spawn: "fast", Tier: TierPrivate}
+	}
+	caps.Features = append(caps.Features, pdfork, feature("reapers (procctl): Attr.Tree", reapersWork.Err()))
+	return caps
+}
 
 // procdesc is the FreeBSD backend: a process descriptor, which refers to the
 // process and not to its number. See pdfork(2). A child that has one is not
@@ -23,7 +100,6 @@ import (
 // which comes with it, would add nothing to a wait by number.
 type procdesc struct {
 	fd      int
-	process *process
 	watchID mux.ID
 	event   exitEvent
 	stolen  bool // wait4 has said that there is no such child
@@ -54,8 +130,8 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 	}
 	b := new(procdesc)
 	var pid int
-	_, err := launch(attr.Sys, func() (err error) {
-		pid, b.fd, err = spawn.Start(name, argv, sysattr, flags)
+	_, err := arrange(attr.Sys, func() (err error) {
+		pid, b.fd, err = spawn.Child(name, argv, sysattr, flags)
 		return err
 	})
 	if err != nil {
@@ -70,44 +146,34 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 	if t != nil {
 		t.started(pid)
 		p.tree = t
-		p.dropped = runtime.AddCleanup(p, (*subtree).close, t)
 	}
-	b.process = p
-	p.mu.Lock() // Exited may come before watchID is there
-	defer p.mu.Unlock()
-	table.add(p)
-	if b.watchID, err = exits.WatchDescriptor(b.fd, b); err != nil {
-		b.abandon()
-		table.remove(p)
-		p.backend, p.err = nil, err // for a reap that waits for the lock
-		return nil, &Error{Op: "start", Err: err}
-	}
-	return p, nil
+	return p, p.adopt(func() (err error) {
+		b.watchID, err = exits.WatchDescriptor(b.fd, p)
+		return err
+	}, func() { b.abandon(pid) })
 }
 
 // abandon ends a child that nobody is to hear of.
-func (b *procdesc) abandon() {
+func (b *procdesc) abandon(pid int) {
 	pdkill(b.fd, unix.SIGKILL)
 	for {
-		if _, err := unix.Wait4(b.process.pid, nil, 0, nil); err != unix.EINTR {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
 			break
 		}
 	}
+	b.exited()
 	b.close()
 }
 
-// Exited is called by exits. The kernel holds the lock of the process from the
-// event until it is a zombie, so that wait4 finds it: sys/kern/kern_exit.c.
-func (b *procdesc) Exited(status uint32, known bool) {
-	b.process.mu.Lock()
-	b.event = newExitEvent(status, known)
-	b.process.mu.Unlock()
-	b.process.reap()
-}
+// heard: the kernel holds the lock of the process from the event until it is a
+// zombie, so that wait4 finds it: sys/kern/kern_exit.c.
+func (b *procdesc) heard(status uint32, known bool) { b.event = newExitEvent(status, known) }
 
-func (b *procdesc) reap() (*State, error) {
+// reap needs no lock for the number, which is no other child's until the child was
+// reaped and then all numbers have come round.
+func (b *procdesc) reap(p *process) (*State, error) {
 	if !b.stolen {
-		state, err := waitNumber(b.process.pid)
+		state, err := tryWait4(p.pid)
 		switch {
 		case err == ErrRunning && b.event.heard:
 			// Stolen, and the number is another child's by now.
@@ -116,13 +182,19 @@ func (b *procdesc) reap() (*State, error) {
 		}
 		b.stolen = true // from here on the number is not asked about
 	}
-	return b.event.recover(b.process.pid)
+	numbers.RLock()
+	state := takenStatus(p)
+	numbers.RUnlock()
+	if state != nil {
+		return state, nil
+	}
+	return b.event.recover(p.pid)
 }
 
-// supersede has the number no more asked about.
+// supersede has the number not asked about again.
 func (b *procdesc) supersede() { b.stolen = true }
 
-func (b *procdesc) signal(sig os.Signal) error {
+func (b *procdesc) signal(_ *process, sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
 		return errStrangeSignal
@@ -136,10 +208,9 @@ func (b *procdesc) signal(sig os.Signal) error {
 
 func (b *procdesc) handle() (uintptr, bool) { return uintptr(b.fd), true }
 
-func (b *procdesc) close() {
-	exits.Remove(b.watchID)
-	unix.Close(b.fd)
-}
+func (b *procdesc) exited() { exits.Remove(b.watchID) }
+
+func (b *procdesc) close() { unix.Close(b.fd) }
 
 // pdkill wraps pdkill(2).
 func pdkill(fd int, sig syscall.Signal) error {

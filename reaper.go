@@ -2,6 +2,7 @@ package ward
 
 import (
 	"context"
+	"runtime"
 	"time"
 )
 
@@ -33,11 +34,27 @@ type Reaper struct {
 // /proc of its own pid namespace, and works more slowly without. It requires
 // Linux; elsewhere it returns errors.ErrUnsupported, and a loop over Wait4 does
 // what can be done.
-func (r *Reaper) Run(ctx context.Context) error { return r.run(ctx) }
+func (r *Reaper) Run(ctx context.Context) error {
+	if runReaper == nil {
+		return &Error{Op: "reap", Err: unsupported("a Reaper on " + runtime.GOOS)}
+	}
+	return runReaper(ctx, r)
+}
 
 // SetSubreaper has the orphans among this program's descendants, those whose
 // parent has ended, come to this program and not to PID 1, or no longer. A child
 // does not inherit the setting. It wraps prctl(2) with PR_SET_CHILD_SUBREAPER on
 // Linux (3.4) and procctl(2) with PROC_REAP_ACQUIRE and PROC_REAP_RELEASE on
 // FreeBSD (10.2). Elsewhere it returns errors.ErrUnsupported.
-func SetSubreaper(on bool) error { return setSubreaper(on) }
+func SetSubreaper(on bool) error {
+	if setSubreaper == nil {
+		return &Error{Op: "subreaper", Err: unsupported("a subreaper on " + runtime.GOOS)}
+	}
+	return setSubreaper(on)
+}
+
+// The files of the systems that have them set these.
+var (
+	runReaper    func(context.Context, *Reaper) error
+	setSubreaper func(on bool) error
+)

@@ -4,15 +4,20 @@ import (
 	"context"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/wardproc/ward/internal/mux"
+	pidfds "github.com/wardproc/ward/internal/pidfd"
+	"github.com/wardproc/ward/internal/procfs"
 	"golang.org/x/sys/unix"
 )
 
-func (r *Reaper) run(ctx context.Context) error {
+func init() {
+	runReaper = takeOrphans
+	setSubreaper = setChildSubreaper
+}
+
+func takeOrphans(ctx context.Context, r *Reaper) error {
 	if err := mux.ReservePoller(); err != nil { // for the timers
 		return &Error{Op: "reap", Err: err}
 	}
@@ -22,11 +27,11 @@ func (r *Reaper) run(ctx context.Context) error {
 // reaping is a Reaper that runs.
 type reaping struct {
 	*Reaper
-	rounds rounds
-	grace  time.Duration
-	tells  bool                 // each owner of a child has a pidfd
-	since  map[corpse]time.Time // when a zombie without an owner was first seen
-	taken  []*State             // not yet reported
+	pacer scanPacer
+	grace time.Duration
+	tells bool                 // each owner of a child has a pidfd
+	since map[corpse]time.Time // when a zombie without an owner was first seen
+	taken []*State             // not yet reported
 }
 
 func newReaping(r *Reaper) *reaping {
@@ -38,17 +43,17 @@ func newReaping(r *Reaper) *reaping {
 }
 
 func (w *reaping) run(ctx context.Context) error {
-	defer w.rounds.listen()()
-	w.rounds.round(w.look) // for what has exited before
+	defer w.pacer.listen()()
+	w.pacer.run(w.scan) // for what has exited before
 	w.report()
-	for w.rounds.due(ctx.Done()) {
-		w.rounds.round(w.look)
+	for w.pacer.awaitNext(ctx.Done()) {
+		w.pacer.run(w.scan)
 		w.report()
 	}
 	return ctx.Err()
 }
 
-// report tells of what a round has taken. The rest is not the longer for it.
+// report tells of what a scan has taken. The cooldown is not the longer for it.
 func (w *reaping) report() {
 	for _, state := range w.taken {
 		if w.Report != nil {
@@ -58,7 +63,7 @@ func (w *reaping) report() {
 	w.taken = nil
 }
 
-// A corpse is a zombie as one round remembers it for the next.
+// A corpse is a zombie as one scan remembers it for the next.
 type corpse struct {
 	pid   int
 	start string // of the process, in clock ticks, or "" if that is not known
@@ -66,7 +71,7 @@ type corpse struct {
 
 // pidfdsTell reports whether package os has a pidfd for each of its processes.
 func pidfdsTell() bool {
-	if zombiesHold.Err() != nil {
+	if pidfds.Opens() != nil {
 		return false
 	}
 	p, err := os.FindProcess(os.Getpid())
@@ -77,9 +82,9 @@ func pidfdsTell() bool {
 	return p.WithHandle(func(uintptr) {}) == nil
 }
 
-// look takes what is to be taken. It is not done for each zombie by itself, as
+// scan takes what is to be taken. It is not done for each zombie by itself, as
 // finding the owners costs something for each descriptor and child.
-func (w *reaping) look() {
+func (w *reaping) scan() {
 	before := w.since
 	w.since = make(map[corpse]time.Time)
 	// Most exits are those of handles' children, and there is nothing to do.
@@ -94,7 +99,7 @@ func (w *reaping) look() {
 
 // zombieChildren returns the children that have exited.
 func zombieChildren() (pids []int) {
-	for pid := range childNumbers() {
+	for pid := range procfs.Children() {
 		if pid > 0 && (zombie{pid: pid, fd: -1}).exited() {
 			pids = append(pids, pid)
 		}
@@ -103,11 +108,11 @@ func zombieChildren() (pids []int) {
 }
 
 // holdAll returns those that are still there. Without descriptors left the rest
-// is for the next round.
+// is for the next scan.
 func holdAll(pids []int) (zombies []zombie) {
 	for _, pid := range pids {
 		z := zombie{pid: pid, fd: -1}
-		if zombiesHold.Err() == nil {
+		if pidfds.Opens() == nil {
 			var err error
 			if z, err = hold(pid); err != nil {
 				continue
@@ -126,7 +131,7 @@ func holdAll(pids []int) (zombies []zombie) {
 func (w *reaping) takeOrphans(zombies []zombie, before map[corpse]time.Time) {
 	owners, known := w.owners()
 	for _, z := range zombies {
-		if known && !owners[z.pid] && table.child(z.pid) == nil && w.abandoned(z.pid, before) {
+		if known && !owners[z.pid] && children.find(z.pid) == nil && w.abandoned(z.pid, before) {
 			if state := z.take(unix.WEXITED); state != nil {
 				w.taken = append(w.taken, state)
 			}
@@ -139,7 +144,7 @@ func (w *reaping) takeOrphans(zombies []zombie, before map[corpse]time.Time) {
 // have been seen: what starts later is none of them.
 func (w *reaping) owners() (pids map[int]bool, known bool) {
 	if set, _ := environment(); !w.tells || !usePidfd(set) {
-		if !await(table.starts(), startPatience) {
+		if !awaitStarts(children.startsUnderWay(), startPatience) {
 			return nil, false
 		}
 	}
@@ -150,12 +155,19 @@ func (w *reaping) owners() (pids map[int]bool, known bool) {
 	return pids, err == nil
 }
 
+// startsUnderWay returns the starts under way.
+func (t *reapTable) startsUnderWay() []*startBatch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.starts.underWay()
+}
+
 // abandoned reports whether a zombie without an owner has had its time of grace.
 func (w *reaping) abandoned(pid int, before map[corpse]time.Time) bool {
 	if w.grace <= 0 {
 		return true
 	}
-	c := corpse{pid, startTime(pid)}
+	c := corpse{pid, procfs.StartTime(pid)}
 	since, ok := before[c]
 	if !ok {
 		since = time.Now()
@@ -164,17 +176,10 @@ func (w *reaping) abandoned(pid int, before map[corpse]time.Time) bool {
 	return time.Since(since) >= w.grace
 }
 
-// startTime returns the 22nd field of /proc/pid/stat: see proc(5).
-func startTime(pid int) string {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return ""
+func setChildSubreaper(on bool) error {
+	var value uintptr
+	if on {
+		value = 1
 	}
-	const afterName = 22 - 2
-	name := strings.LastIndexByte(string(text), ')') // may hold anything
-	fields := strings.Fields(string(text[name+1:]))
-	if len(fields) < afterName {
-		return ""
-	}
-	return fields[afterName-1]
+	return os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, value, 0, 0, 0))
 }

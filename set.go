@@ -4,7 +4,8 @@ import (
 	"container/list"
 	"context"
 	"iter"
-	"sync"
+
+	"github.com/wardproc/ward/internal/lockorder"
 )
 
 // A Set answers the question of a worker pool: who finished next? Each
@@ -13,10 +14,10 @@ import (
 // The zero Set is empty and ready for use. Its methods may be called from any
 // number of goroutines at once.
 type Set struct {
-	mu       sync.Mutex          // guards the fields below
-	members  map[*process]Handle // added and not yet returned by Next
-	finished []Handle            // those of them that have exited, in order
-	callers  list.List           // of chan Handle: Next calls that wait
+	mu       lockorder.Mutex[lockorder.Set] // guards the fields below
+	members  map[*process]Handle            // added and not yet returned by Next
+	finished []Handle                       // those of them that have exited, in order
+	callers  list.List                      // of chan Handle: Next calls that wait
 }
 
 // Add makes h a member. It does nothing if h is one already. A process that

@@ -19,7 +19,11 @@ type settings struct {
 
 // environment reads WARDDEBUG once, at the first start.
 var environment = sync.OnceValues(func() (settings, error) {
-	return parseSettings(os.Getenv("WARDDEBUG"))
+	set, err := parseSettings(os.Getenv("WARDDEBUG"))
+	if err == nil && set.backend != "" && !contains(backends, set.backend) {
+		err = unsupported("WARDDEBUG=backend=" + set.backend)
+	}
+	return set, err
 })
 
 // parseSettings refuses what it does not know: a misspelt setting that is
@@ -51,14 +55,6 @@ func parseSettings(text string) (settings, error) {
 		*setting.value = value
 	}
 	return s, nil
-}
-
-// oneOf refuses a backend that the system does not have.
-func (s settings) oneOf(backends string) error {
-	if s.backend == "" || contains(backends, s.backend) {
-		return nil
-	}
-	return unsupported("WARDDEBUG=backend=" + s.backend)
 }
 
 func contains(words, word string) bool {

@@ -86,9 +86,10 @@ type Attr struct {
 	// wait4(-1) sees them; and to ignore SIGCHLD reaps nobody. KillTree fails with
 	// EPERM where it may not signal a descendant. PID 1 cannot have it.
 	//
-	// Linux and the other Unix systems have it by a process group that the child
-	// leads: with Sys.Pgid, Start returns errors.ErrUnsupported. Descendants can
-	// leave a group, and KillTree does not find them then: daemons do so, by
+	// Linux and the other Unix systems, and FreeBSD where it has no process
+	// descriptors, have it by a process group that the child leads: with Sys.Pgid,
+	// Start returns errors.ErrUnsupported. Descendants can leave a group, and
+	// KillTree does not find them then: daemons do so, by
 	// setsid(2), and the jobs of an interactive shell, by setpgid(2). Nobody can
 	// leave a cgroup: whoever may make one has Sys.UseCgroupFD, and cgroup.kill in
 	// cgroups(7). KillTree passes over members that it may not signal, and fails
@@ -127,13 +128,17 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)
 	}
-	defer table.end(table.begin())
-	if err := attr.supported(offers()); err != nil {
+	defer children.endStart(children.beginStart())
+	set, err := environment()
+	if err == nil {
+		err = attr.supported(offers(set))
+	}
+	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	starts.Add(1)
-	p, err := start(name, argv, attr)
-	starts.Add(-1)
+	callsOfStart.Add(1)
+	p, err := start(name, argv, attr, set)
+	callsOfStart.Add(-1)
 	runtime.KeepAlive(attr) // whose Files must not be closed before
 	if err != nil {
 		return nil, attr.explain(err)
@@ -170,17 +175,4 @@ func (a *Attr) explain(err error) error {
 	}
 	path.Op = "chdir"
 	return path
-}
-
-// procAttr is attr in the form that syscall.StartProcess takes.
-func (a *Attr) procAttr() *syscall.ProcAttr {
-	attr := &syscall.ProcAttr{Dir: a.Dir, Env: a.Env, Sys: a.Sys}
-	if attr.Env == nil {
-		attr.Env = os.Environ()
-	}
-	attr.Files = make([]uintptr, 0, len(a.Files)+1)
-	for _, f := range a.Files {
-		attr.Files = append(attr.Files, f.Fd()) // ^uintptr(0) if f is nil
-	}
-	return attr
 }

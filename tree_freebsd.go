@@ -3,11 +3,11 @@ package ward
 import (
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/probe"
 	"github.com/wardproc/ward/internal/wait4"
@@ -36,7 +36,7 @@ type subtree struct {
 var reaping reaperRole
 
 type reaperRole struct {
-	mu       sync.Mutex // guards the fields below. It may be taken under a process's
+	mu       lockorder.Mutex[lockorder.TreeRole] // guards the fields below. It may be taken under a process's
 	trees    map[*subtree]struct{}
 	watchID  mux.ID // of SIGCHLD, which the death of an orphan raises
 	on       bool
@@ -79,8 +79,8 @@ func (r *reaperRole) begin() error {
 	return nil
 }
 
-// Exited is called by exits after a SIGCHLD.
-func (r *reaperRole) Exited(uint32, bool) {
+// ExitHeard is called by exits after a SIGCHLD.
+func (r *reaperRole) ExitHeard(uint32, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sweepSoon()
@@ -156,7 +156,7 @@ func (t *subtree) started(pid int) {
 // kill wraps procctl(PROC_REAP_KILL). From FreeBSD 14 on the kernel stops each member
 // to signal it, and goes round until there is no new one. Where one got away by
 // a fork, another call finds it: the subtree is kept until it is empty.
-func (t *subtree) kill() error {
+func (t *subtree) kill(*process) error {
 	reaping.mu.Lock()
 	defer reaping.mu.Unlock()
 	if t.exited && !t.empty {
@@ -178,7 +178,7 @@ func (t *subtree) kill() error {
 
 // gone is called once the child has been reaped. It learns late of an empty
 // subtree: kill looks for itself.
-func (t *subtree) gone() bool {
+func (t *subtree) gone(*process) bool {
 	reaping.mu.Lock()
 	defer reaping.mu.Unlock()
 	t.exited = true
@@ -304,3 +304,26 @@ var reapersWork = probe.Probe{Try: func() error {
 	}
 	return procctl("STATUS", reapStatus, unsafe.Pointer(new(reaperStatus)))
 }}
+
+func init() {
+	if unsafe.Sizeof(uintptr(0)) == 8 { // see procctl
+		setSubreaper = reaping.set
+	}
+}
+
+// set has the program take the role, or give it up, by a call of its own. While
+// there is a subtree the role goes over, and is not given back.
+func (r *reaperRole) set(on bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.on && on == r.acquired:
+		r.acquired = !on
+		return nil
+	case on:
+		return procctl("ACQUIRE", reapAcquire, nil)
+	case r.on: // for the package only
+		return unix.EINVAL
+	}
+	return procctl("RELEASE", reapRelease, nil)
+}

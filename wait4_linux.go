@@ -5,12 +5,22 @@ import (
 	"syscall"
 	"time"
 
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"golang.org/x/sys/unix"
 )
 
+// seenRunning reports whether waitid(2) finds that the child has not exited. It
+// leaves a stop to whoever traces the child, where wait4(2) would take it. If
+// it finds no child, or a filter refuses it, wait4 is to say what is the case.
+func seenRunning(pid int) bool {
+	var info pidfds.Siginfo
+	err := pidfds.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && !info.Exited()
+}
+
 func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
-	if set, _ := environment(); !usePidfd(set) || zombiesHold.Err() != nil {
-		return waitByNumber(pid, status, options, usage)
+	if set, _ := environment(); !usePidfd(set) || pidfds.Opens() != nil {
+		return waitDirectly(pid, status, options, usage)
 	}
 	idType, id, err := waitTarget(pid, options)
 	if err != nil {
@@ -32,7 +42,7 @@ func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscal
 			}
 			continue
 		default: // no descriptor left
-			return waitByNumber(pid, status, options, usage)
+			return waitDirectly(pid, status, options, usage)
 		}
 		got := z.takeForeign(status, options, usage)
 		z.release()
@@ -65,13 +75,13 @@ func waitTarget(pid, options int) (idType, id int, err error) {
 // taking it. A handle's child that has exited is handed over on the way.
 func waitFor(idType, id, options int) (int, error) {
 	for {
-		var info siginfo
-		err := waitid(idType, id, &info, options|unix.WEXITED|unix.WNOWAIT, nil)
-		if err != nil || info.signo == 0 {
+		var info pidfds.Siginfo
+		err := pidfds.Waitid(idType, id, &info, options|unix.WEXITED|unix.WNOWAIT, nil)
+		if err != nil || !info.Found() {
 			return 0, err
 		}
-		pid := int(info.pid)
-		if p := table.child(pid); p == nil || !p.reap() {
+		pid := info.PID()
+		if p := children.find(pid); p == nil || !p.reap() {
 			return pid, nil
 		}
 	}
@@ -94,7 +104,7 @@ func (z zombie) takeForeign(status *syscall.WaitStatus, options int, usage *sysc
 		if state := z.take(options | unix.WEXITED); state != nil && !private {
 			return state.copyTo(status, usage)
 		}
-	case !seen.exited():
+	case !seen.Exited():
 		z.take(options | unix.WSTOPPED) // or it would stay in front of what comes next
 	default:
 		owner.reap()
@@ -107,17 +117,17 @@ func (z zombie) takeForeign(status *syscall.WaitStatus, options int, usage *sysc
 // start that does not, as its program is on a slow file system, has another
 // child, and its pidfd in our table tells it from the zombie.
 func (z zombie) owner() (p *process, decided bool) {
-	p, starts := table.find(z.pid)
+	p, starts := children.ownerOrStarts(z.pid)
 	if p != nil || len(starts) == 0 {
 		return p, true
 	}
-	if !await(starts, 10*time.Millisecond) {
+	if !awaitStarts(starts, 10*time.Millisecond) {
 		if pids, err := owned(); err == nil && !pids[z.pid] {
 			return nil, true
 		}
-		if !await(starts, startPatience) {
+		if !awaitStarts(starts, startPatience) {
 			return nil, false
 		}
 	}
-	return table.child(z.pid), true
+	return children.find(z.pid), true
 }

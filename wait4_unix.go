@@ -5,10 +5,11 @@ package ward
 import (
 	"os"
 	"os/signal"
-	"sync"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/wait4"
 )
@@ -52,17 +53,12 @@ func Wait4(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusa
 	return got, nil
 }
 
-// numbers is held for reading while a handle waits or signals, and for writing
-// while Wait4 takes a child by number: a number is never used that is no more
-// its child's.
-var numbers sync.RWMutex
-
 // startPatience is how long Wait4 and the Reaper wait for starts to be over.
 const startPatience = time.Second
 
-// waitByNumber is Wait4 by nothing but wait4(2): it takes a child and hands it
+// waitDirectly is Wait4 by nothing but wait4(2): it takes a child and hands it
 // over if it is a handle's.
-func waitByNumber(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+func waitDirectly(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
 	got, err := takeForeign(pid, status, options|wait4.NoHang, usage, startPatience)
 	if got != 0 || err != nil || options&wait4.NoHang != 0 {
 		return got, err
@@ -117,7 +113,7 @@ func (s *State) copyTo(status *syscall.WaitStatus, usage *syscall.Rusage) (pid i
 }
 
 // takeAny takes one child and finds out whose it is.
-func takeAny(pid, options int) (state *State, owner *process, starts []*cohort, err error) {
+func takeAny(pid, options int) (state *State, owner *process, starts []*startBatch, err error) {
 	numbers.Lock()
 	defer numbers.Unlock()
 	state = &State{hasUsage: true}
@@ -126,26 +122,153 @@ func takeAny(pid, options int) (state *State, owner *process, starts []*cohort, 
 		return nil, nil, nil, err
 	}
 	if !state.status.Exited() && !state.status.Signaled() {
-		return state, table.child(state.pid), nil, nil // a stop, which nothing is to be done about
+		return state, children.find(state.pid), nil, nil // a stop, which nothing is to be done about
 	}
-	owner, starts = table.park(state)
-	if owner != nil {
-		owner.handed = state
-	}
+	owner, starts = taken.add(state)
 	return state, owner, starts, nil
 }
 
 // unclaimed waits for the starts under way and reports whether the child is none
 // of theirs. One that is late still finds the status.
-func unclaimed(state *State, starts []*cohort, patience time.Duration) bool {
-	if await(starts, patience) {
-		return table.unpark(state)
+func unclaimed(state *State, starts []*startBatch, patience time.Duration) bool {
+	if awaitStarts(starts, patience) {
+		return taken.withdraw(state)
 	}
 	go func() {
-		for _, c := range starts {
-			<-c.over
+		for _, b := range starts {
+			<-b.over
 		}
-		table.unpark(state)
+		taken.withdraw(state)
 	}()
-	return table.isParked(state)
+	return taken.offers(state)
+}
+
+// taken are the statuses that Wait4 has taken by number and that may be a handle's.
+var taken takenStatuses
+
+type takenStatuses struct {
+	mu      lockorder.Mutex[lockorder.Taken] // guards the fields below
+	owned   map[*process]*State              // for the handle to fetch
+	offered map[int]*State                   // by number: a start under way may claim it
+}
+
+// add finds the owner of a child that Wait4 has taken and keeps the status for it,
+// or for the starts that may yet bring the owner. The caller holds numbers for
+// writing.
+func (t *takenStatuses) add(state *State) (owner *process, starts []*startBatch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if owner, starts = children.ownerOrStarts(state.pid); owner != nil {
+		t.give(owner, state)
+	} else if len(starts) > 0 {
+		if t.offered == nil {
+			t.offered = make(map[int]*State)
+		}
+		t.offered[state.pid] = state
+	}
+	return owner, starts
+}
+
+// give keeps the status for its owner. The caller holds mu.
+func (t *takenStatuses) give(owner *process, state *State) {
+	if t.owned == nil {
+		t.owned = make(map[*process]*State)
+	}
+	t.owned[owner] = state
+}
+
+// takenStatus fetches what Wait4 has taken of the process: nil for nothing. The
+// caller holds numbers for reading, so no Wait4 is in the middle of taking it.
+func takenStatus(p *process) *State {
+	taken.mu.Lock()
+	defer taken.mu.Unlock()
+	state := taken.owned[p]
+	delete(taken.owned, p)
+	return state
+}
+
+// claimTaken is called for each new child, once the table has it. If Wait4 took its
+// status while the start was under way, that is the child's result.
+func claimTaken(p *process) {
+	if !taken.offersNumber(p.pid) {
+		return
+	}
+	numbers.RLock()
+	defer numbers.RUnlock()
+	own, err := tryWait4(p.pid)
+	taken.mu.Lock()
+	defer taken.mu.Unlock()
+	state, ok := taken.offered[p.pid]
+	switch {
+	case err == nil: // the offer is another's, which had this number before
+		taken.give(p, own)
+	case ok && err == ErrStatusLost:
+		taken.give(p, state)
+		delete(taken.offered, p.pid)
+	}
+}
+
+func (t *takenStatuses) offersNumber(pid int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.offered[pid] != nil
+}
+
+// withdraw ends the offer to the starts, and reports whether none has claimed it.
+func (t *takenStatuses) withdraw(state *State) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.offered[state.pid] != state {
+		return false
+	}
+	delete(t.offered, state.pid)
+	return true
+}
+
+func (t *takenStatuses) offers(state *State) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.offered[state.pid] == state
+}
+
+// find returns the handle's process that has the number, or nil.
+func (t *reapTable) find(pid int) *process {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byPID[pid]
+}
+
+// ownerOrStarts returns the handle's process that has the number, or nil and the
+// starts that may yet bring one.
+func (t *reapTable) ownerOrStarts(pid int) (*process, []*startBatch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.byPID[pid]; p != nil {
+		return p, nil
+	}
+	return nil, t.starts.underWay()
+}
+
+// underWay returns the batches of all starts that are under way. The caller holds
+// the table's mu.
+func (s *startBatches) underWay() []*startBatch {
+	if s.open != nil && s.open.starts > 0 {
+		s.closed = append(s.closed, s.open)
+		s.open = nil
+	}
+	return slices.Clone(s.closed)
+}
+
+// awaitStarts waits until the starts are over, or for so long, and reports whether
+// they are.
+func awaitStarts(starts []*startBatch, most time.Duration) bool {
+	limit := time.After(most)
+	for _, b := range starts {
+		select {
+		case <-b.over:
+		case <-limit:
+			return false
+		}
+	}
+	return true
 }

@@ -4,10 +4,41 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/wardproc/ward/internal/mux"
 	"golang.org/x/sys/windows"
 )
+
+// backends are those that the environment may choose: there is one only.
+const backends = ""
+
+func start(name string, argv []string, attr *Attr, set settings) (*process, error) {
+	return startWaitobj(name, argv, attr, set)
+}
+
+// offers: a child is private by nature, and jobs give the rest.
+func offers(settings) offer { return offer{private: true, killOnParentExit: true, tree: true} }
+
+func capabilities(set settings) Caps {
+	return Caps{
+		Backend: "waitobj",
+		Spawn:   "std",
+		Tier:    TierPrivate,
+		Features: []Feature{
+			feature("NtAssociateWaitCompletionPacket (Windows 8): one thread for all children, else one for 63", packetsWork(set)),
+			feature("job objects: Attr.Tree and Attr.KillOnParentExit", jobsWork()),
+		},
+	}
+}
+
+// packetsWork tells why wait completion packets are not used.
+func packetsWork(set settings) error {
+	if set.packets == "off" {
+		return unsupported("NtAssociateWaitCompletionPacket with WARDDEBUG=packets=off")
+	}
+	return mux.PacketsWork()
+}
 
 // One of these hears of all children.
 var (
@@ -22,12 +53,11 @@ const killedCode = 1
 // process object stays, and its number is given to nobody else.
 type waitobj struct {
 	child     windows.Handle
-	process   *process
 	breakable bool // it leads a process group, to which CTRL_BREAK can be sent
 	job       *job // of Attr.KillOnParentExit without Attr.Tree, else nil
 }
 
-func startWaitobj(name string, argv []string, attr *Attr) (*process, error) {
+func startWaitobj(name string, argv []string, attr *Attr, set settings) (*process, error) {
 	sysattr, err := windowsAttr(attr)
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
@@ -45,31 +75,19 @@ func startWaitobj(name string, argv []string, attr *Attr) (*process, error) {
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
 	b.child = windows.Handle(child)
-	b.process = newProcess(pid, b)
-	if err := b.adopt(attr); err != nil {
-		return nil, &Error{Op: "start", PID: pid, Err: err}
-	}
-	return b.process, nil
-}
-
-// adopt makes the new child what attr asks for and has its exit heard of, or
-// ends it.
-func (b *waitobj) adopt(attr *Attr) error {
-	b.process.mu.Lock() // the exit may be heard of before the job has its owner
-	defer b.process.mu.Unlock()
-	if err := b.enterJob(attr); err != nil {
-		b.abandon()
-		return err
-	}
-	if err := b.watch(); err != nil {
-		b.abandon()
-		return err
-	}
-	if attr.Tree {
-		b.process.ownTree(b.job)
-		b.job = nil
-	}
-	return nil
+	p := newProcess(pid, b)
+	return p, p.adopt(func() error {
+		if err := b.enterJob(attr); err != nil {
+			return err
+		}
+		if err := b.watch(p, set); err != nil {
+			return err
+		}
+		if attr.Tree { // the job has its owner before the exit is heard of
+			p.tree, b.job = b.job, nil
+		}
+		return nil
+	}, func() { b.abandon(p) })
 }
 
 // enterJob puts a suspended child into its job before it can have children of
@@ -88,37 +106,35 @@ func (b *waitobj) enterJob(attr *Attr) error {
 	return resume(b.child)
 }
 
-func (b *waitobj) watch() error {
-	if set, _ := environment(); set.packets != "off" && mux.PacketsWork() == nil {
-		return exitPort.Watch(b.child, b)
+func (b *waitobj) watch(p *process, set settings) error {
+	if packetsWork(set) == nil {
+		return exitPort.Watch(b.child, p)
 	}
-	return exitGroups.Watch(b.child, b)
+	return exitGroups.Watch(b.child, p)
 }
 
 // abandon ends a child that nobody is to hear of.
-func (b *waitobj) abandon() {
+func (b *waitobj) abandon(p *process) {
 	if b.job != nil {
-		b.job.kill()
+		b.job.kill(p)
 	}
 	windows.TerminateProcess(b.child, killedCode)
 	windows.WaitForSingleObject(b.child, windows.INFINITE)
+	b.exited()
 	b.close()
 }
 
-// Ready is called by exitPort or exitGroups.
-func (b *waitobj) Ready() { b.process.reap() }
-
 // reap does not go by the exit code whether the child has exited: 259 stands
 // for STILL_ACTIVE, and is a code like any other.
-func (b *waitobj) reap() (*State, error) {
-	exited, err := b.exited()
+func (b *waitobj) reap(p *process) (*State, error) {
+	exited, err := b.isOver()
 	switch {
 	case err != nil:
 		return nil, err
 	case !exited:
 		return nil, ErrRunning
 	}
-	s := &State{pid: b.process.pid}
+	s := &State{pid: p.pid}
 	if err := windows.GetExitCodeProcess(b.child, &s.status.ExitCode); err != nil {
 		return nil, os.NewSyscallError("GetExitCodeProcess", err)
 	}
@@ -127,17 +143,18 @@ func (b *waitobj) reap() (*State, error) {
 	return s, nil
 }
 
-func (b *waitobj) exited() (bool, error) {
+// isOver reports whether the child has exited.
+func (b *waitobj) isOver() (bool, error) {
 	event, err := windows.WaitForSingleObject(b.child, 0)
 	return event == windows.WAIT_OBJECT_0, os.NewSyscallError("WaitForSingleObject", err)
 }
 
-func (b *waitobj) signal(sig os.Signal) error {
+func (b *waitobj) signal(p *process, sig os.Signal) error {
 	switch sig {
 	case os.Kill:
 		return b.kill()
 	case os.Interrupt:
-		return b.interrupt()
+		return b.interrupt(p.pid)
 	}
 	return unsupported("a signal other than os.Kill and os.Interrupt")
 }
@@ -147,7 +164,7 @@ func (b *waitobj) kill() error {
 	if err == nil {
 		return nil
 	}
-	if exited, _ := b.exited(); exited {
+	if exited, _ := b.isOver(); exited {
 		return processDone{}
 	}
 	if err == windows.ERROR_ACCESS_DENIED {
@@ -161,23 +178,22 @@ func (b *waitobj) kill() error {
 // interrupt sends CTRL_BREAK, for which a new process group does not have to
 // ask as it has to for CTRL_C. It reaches the whole group. See
 // GenerateConsoleCtrlEvent.
-func (b *waitobj) interrupt() error {
+func (b *waitobj) interrupt(pid int) error {
 	if !b.breakable {
 		return unsupported("os.Interrupt without CREATE_NEW_PROCESS_GROUP in Sys.CreationFlags")
 	}
-	if exited, _ := b.exited(); exited {
+	if exited, _ := b.isOver(); exited {
 		return processDone{}
 	}
-	err := windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(b.process.pid))
+	err := windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(pid))
 	return os.NewSyscallError("GenerateConsoleCtrlEvent", err)
 }
 
 func (b *waitobj) handle() (uintptr, bool) { return uintptr(b.child), true }
 
-func (b *waitobj) close() {
-	windows.CloseHandle(b.child)
-	b.releaseJob()
-}
+func (b *waitobj) exited() { b.releaseJob() }
+
+func (b *waitobj) close() { windows.CloseHandle(b.child) }
 
 func (b *waitobj) releaseJob() {
 	if b.job != nil {
@@ -222,4 +238,34 @@ func suspended(sys *syscall.SysProcAttr) *syscall.SysProcAttr {
 	}
 	copied.CreationFlags |= windows.CREATE_SUSPENDED
 	return copied
+}
+
+var terminate = os.Interrupt
+
+func isNoSuchProcess(error) bool { return false }
+
+// claimTaken does nothing: no other code takes a child by its number.
+func claimTaken(*process) {}
+
+// environ is the environment of the child: that of its user, if it has one of
+// its own and a says nothing.
+func (a *Attr) environ() ([]string, error) {
+	if a.Env != nil {
+		return a.Env, nil
+	}
+	if a.Sys == nil || a.Sys.Token == 0 {
+		return os.Environ(), nil
+	}
+	env, err := windows.Token(a.Sys.Token).Environ(false)
+	return env, os.NewSyscallError("CreateEnvironmentBlock", err)
+}
+
+func userTime(u *syscall.Rusage) time.Duration { return filetimeDuration(u.UserTime) }
+
+func systemTime(u *syscall.Rusage) time.Duration { return filetimeDuration(u.KernelTime) }
+
+// filetimeDuration reads t as an amount of time, in units of 100 ns, as
+// GetProcessTimes gives it.
+func filetimeDuration(t syscall.Filetime) time.Duration {
+	return time.Duration(int64(t.HighDateTime)<<32|int64(t.LowDateTime)) * 100
 }

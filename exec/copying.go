@@ -3,16 +3,17 @@ package exec
 import (
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/wardproc/ward/internal/lockorder"
 )
 
 // copying are the goroutines that copy a command's streams.
 type copying struct {
 	done chan struct{} // closed when all have ended
 
-	mu      sync.Mutex // guards running, and err until done is closed
-	running []string   // the names of the streams
-	err     error      // the first one
+	mu      lockorder.Mutex[lockorder.Copying] // guards running, and err until done is closed
+	running []string                           // the names of the streams
+	err     error                              // the first one
 }
 
 func (c *Cmd) startCopying() {

@@ -3,8 +3,8 @@ package mux
 import (
 	"os"
 	"slices"
-	"sync"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"golang.org/x/sys/windows"
 )
 
@@ -15,7 +15,7 @@ const groupSize = 64 - 1
 // Groups watches processes by WaitForMultipleObjects, 63 to a thread. The zero
 // Groups is ready for use and holds nothing; threads start and end as needed.
 type Groups struct {
-	mu     sync.Mutex // guards groups and what its members say it does
+	mu     lockorder.Mutex[lockorder.Mux] // guards groups and what its members say it does
 	groups []*group
 }
 
@@ -92,7 +92,7 @@ func (g *group) run() {
 	for {
 		timeout := uint32(windows.INFINITE)
 		if len(watches) == 1 {
-			timeout = uint32(linger.Milliseconds())
+			timeout = uint32(Linger.Milliseconds())
 		}
 		i, err := windows.WaitForMultipleObjects(g.handles, false, timeout)
 		switch {
@@ -126,7 +126,7 @@ func (g *group) takeJoined() []watch {
 }
 
 func (g *group) exited(w watch) {
-	w.watcher.Ready()
+	w.watcher.ExitHeard(0, false)
 	windows.CloseHandle(w.process)
 	g.all.mu.Lock()
 	g.size--
@@ -140,7 +140,8 @@ func (g *group) end() bool {
 	if g.size > 0 {
 		return false
 	}
-	g.all.groups = slices.DeleteFunc(g.all.groups, func(other *group) bool { return other == g })
+	i := slices.Index(g.all.groups, g)
+	g.all.groups = slices.Delete(g.all.groups, i, i+1)
 	windows.CloseHandle(g.wake)
 	return true
 }

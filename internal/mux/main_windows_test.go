@@ -8,5 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	selftest.Main(m, func() string { return fmt.Sprintln("wait completion packets:", PacketsWork()) })
+	selftest.Main(m, func() string {
+		return fmt.Sprintln("wait completion packets:", PacketsWork())
+	})
 }

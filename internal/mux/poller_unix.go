@@ -1,24 +1,17 @@
 //go:build unix
 
-// Package mux hears of the exits of any number of processes with one goroutine:
-// on Linux through the Go runtime's own poller, without a thread; on FreeBSD and
-// Darwin with a thread in kevent(2).
 package mux
 
 import (
 	"os"
-	"sync"
 	"syscall"
-	"time"
+
+	"github.com/wardproc/ward/internal/lockorder"
 )
 
-// linger is how long an idle Mux keeps its goroutine and descriptor, so that a
-// run of short children does not build and tear it down each time.
-const linger = 50 * time.Millisecond
-
 var poller struct {
-	mu    sync.Mutex // guards ready
-	ready bool       // the runtime has set its poller up, or had room to
+	mu    lockorder.Mutex[lockorder.Poller] // guards ready
+	ready bool                              // the runtime has set its poller up, or had room to
 }
 
 // ReservePoller fails while there are too few descriptors for the Go runtime

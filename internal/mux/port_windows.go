@@ -7,6 +7,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"golang.org/x/sys/windows"
 )
 
@@ -21,8 +22,8 @@ var (
 // process exits. The zero Port is ready for use and holds nothing. Requires
 // Windows 8; see [PacketsWork].
 type Port struct {
-	mu      sync.Mutex     // guards the fields below
-	port    windows.Handle // 0 while closed; then no goroutine runs
+	mu      lockorder.Mutex[lockorder.Mux] // guards the fields below
+	port    windows.Handle                 // 0 while closed; then no goroutine runs
 	packets map[windows.Handle]Watcher
 }
 
@@ -65,7 +66,7 @@ func (p *Port) run(port windows.Handle) {
 	for {
 		timeout := uint32(windows.INFINITE)
 		if p.idle() {
-			timeout = uint32(linger.Milliseconds())
+			timeout = uint32(Linger.Milliseconds())
 		}
 		packet, err := dequeue(port, timeout)
 		switch {
@@ -92,7 +93,7 @@ func (p *Port) exited(packet windows.Handle) {
 	p.mu.Lock()
 	w := p.packets[packet]
 	p.mu.Unlock()
-	w.Ready()
+	w.ExitHeard(0, false)
 	p.mu.Lock()
 	delete(p.packets, packet)
 	p.mu.Unlock()
@@ -113,7 +114,8 @@ func (p *Port) closeIfIdle() bool {
 // PacketsWork tells what of Port the system refuses, by trying all of it once
 // with an event that is set.
 var PacketsWork = sync.OnceValue(func() error {
-	for _, proc := range []*windows.LazyProc{ntCreateWaitCompletionPacket, ntAssociateWaitCompletionPacket} {
+	procs := []*windows.LazyProc{ntCreateWaitCompletionPacket, ntAssociateWaitCompletionPacket}
+	for _, proc := range procs {
 		if err := proc.Find(); err != nil {
 			return fmt.Errorf("ntdll.dll has no %s", proc.Name)
 		}

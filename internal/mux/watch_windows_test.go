@@ -35,7 +35,7 @@ type heard struct {
 	to     chan int
 }
 
-func (h heard) Ready() { h.to <- h.number }
+func (h heard) ExitHeard(uint32, bool) { h.to <- h.number }
 
 func TestEachOfManyWatchesIsToldOnce(t *testing.T) {
 	const n = 1000
@@ -48,7 +48,7 @@ func TestEachOfManyWatchesIsToldOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(2 * linger)
+		time.Sleep(2 * Linger)
 		if len(told) > 0 {
 			t.Fatalf("watch %d is told of an event that is not set", <-told)
 		}
@@ -75,7 +75,7 @@ func TestWatchOfASetEventIsToldAtOnce(t *testing.T) {
 			if got := receive(t, told); got != i {
 				t.Errorf("watch %d is told instead of %d", got, i)
 			}
-			time.Sleep(2 * linger) // the goroutine ends and is started again
+			time.Sleep(2 * Linger) // the goroutine ends and is started again
 		}
 	})
 }
@@ -92,7 +92,9 @@ func TestHandleMayBeClosedWhileItIsWatched(t *testing.T) {
 		}
 		var other windows.Handle
 		self := windows.CurrentProcess()
-		if err := windows.DuplicateHandle(self, event, self, &other, 0, false, windows.DUPLICATE_SAME_ACCESS); err != nil {
+		err = windows.DuplicateHandle(
+			self, event, self, &other, 0, false, windows.DUPLICATE_SAME_ACCESS)
+		if err != nil {
 			t.Fatal(err)
 		}
 		windows.CloseHandle(event)

@@ -5,9 +5,10 @@ package probe
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/wardproc/ward/internal/lockorder"
 )
 
 // A Probe tries one thing until the answer is certain: it works, or the system
@@ -19,7 +20,7 @@ type Probe struct {
 	Try func() error
 
 	works atomic.Bool
-	mu    sync.Mutex // guards known and err, and is held during Try
+	mu    lockorder.Mutex[lockorder.Probe] // guards known and err, and is held during Try
 	known bool
 	err   error
 }

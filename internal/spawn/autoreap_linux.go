@@ -6,15 +6,16 @@ import (
 	"os"
 	"syscall"
 
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
 
-// StartAutoreaped is Start for a child that the kernel reaps by itself: no wait
+// AutoreapedChild is Child for a child that the kernel reaps by itself: no wait
 // sees it and it raises no SIGCHLD. Its exit is a hang-up of the pidfd, which
 // then tells the status. Requires what Autoreaps says.
-func StartAutoreaped(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
-	return start(autoreaped{}, name, argv, attr)
+func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return makeChild(autoreaped{}, name, argv, attr)
 }
 
 // Autoreaps tells whether the system has CLONE_AUTOREAP, Linux 7.1, besides
@@ -44,11 +45,6 @@ func (autoreaped) clone(s *shared) error {
 }
 
 func (autoreaped) reap(pidfd int) {
-	poll := []unix.PollFd{{Fd: int32(pidfd)}} // for the hang-up alone
-	for {
-		if n, err := unix.Poll(poll, -1); n == 1 || err != unix.EINTR {
-			break
-		}
-	}
+	pidfds.HungUpWithin(pidfd, -1)
 	unix.Close(pidfd)
 }

@@ -6,12 +6,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/lockorder"
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,10 +30,10 @@ import (
 // works also when the program has given up the right to kill it, the other
 // also when the program executes another one.
 type Keeper struct {
-	mu      sync.Mutex // held over an order; guards the fields below
+	mu      lockorder.Mutex[lockorder.Keeper] // held over an order; guards the fields below
 	order   order
-	info    unix.Siginfo // what Wait asks for
-	usage   unix.Rusage
+	info    pidfds.Siginfo // what Wait asks for
+	usage   syscall.Rusage
 	program program // its own
 
 	number   int // its pid
@@ -120,11 +121,11 @@ func Keeps() error {
 	return nil
 }
 
-// Start is Start for a child of the keeper. It takes from it, and not from the
+// Child is the package's Child for one of the keeper's. It takes from it, and not from the
 // calling thread, its namespaces, cgroup, scheduling and security modules. The
 // error is ErrGone if the keeper is.
-func (k *Keeper) Start(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
-	return start(k, name, argv, attr)
+func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return makeChild(k, name, argv, attr)
 }
 
 // PID returns the keeper's process id.
@@ -138,13 +139,13 @@ func (k *Keeper) Fits() (bool, error) {
 }
 
 // Wait wraps waitid(2) for a child of the keeper. options must have WNOHANG.
-func (k *Keeper) Wait(pidfd int, info *unix.Siginfo, options int, usage *unix.Rusage) error {
+func (k *Keeper) Wait(pidfd int, info *pidfds.Siginfo, options int, usage *syscall.Rusage) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.info, k.usage = unix.Siginfo{}, unix.Rusage{}
+	k.info, k.usage = pidfds.Siginfo{}, syscall.Rusage{}
 	err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd),
 		uintptr(unsafe.Pointer(&k.info)), uintptr(options), uintptr(unsafe.Pointer(&k.usage)))
-	if k.info.Signo != 0 {
+	if k.info.Found() {
 		err = nil // also if it was killed before it could say so
 	}
 	*info, *usage = k.info, k.usage
@@ -158,13 +159,15 @@ func (k *Keeper) Gone() bool {
 	return atomic.LoadUint32(&k.program.shared.running) == 0 && k.goneWithin(0)
 }
 
-func (k *Keeper) goneWithin(d time.Duration) bool { return readable(k.pidfd, int(d.Milliseconds())) }
+func (k *Keeper) goneWithin(d time.Duration) bool {
+	return pidfds.ExitedWithin(k.pidfd, int(d.Milliseconds()))
+}
 
 // patience is how long nothing need be heard of a keeper before it is looked at.
 const patience = 10 * time.Millisecond
 
 // wake goes on with a keeper that somebody has stopped.
-func (k *Keeper) wake() { unix.PidfdSendSignal(k.pidfd, unix.SIGCONT, nil, 0) }
+func (k *Keeper) wake() { pidfds.Signal(k.pidfd, unix.SIGCONT) }
 
 // End ends a keeper that has no children, or reaps one that is gone. It is
 // called once.
@@ -206,10 +209,9 @@ func (k *Keeper) clone(s *shared) error {
 // reap waits itself for the end: an order that takes time would keep all others
 // waiting.
 func (k *Keeper) reap(pidfd int) {
-	for !readable(pidfd, -1) {
-	}
-	var info unix.Siginfo
-	if k.Wait(pidfd, &info, unix.WEXITED|unix.WNOHANG, new(unix.Rusage)) == ErrGone {
+	pidfds.ExitedWithin(pidfd, -1)
+	var info pidfds.Siginfo
+	if k.Wait(pidfd, &info, unix.WEXITED|unix.WNOHANG, new(syscall.Rusage)) == ErrGone {
 		reap(pidfd, 0) // it may be this program that orphans come to
 		return
 	}
@@ -246,12 +248,6 @@ func (k *Keeper) ask(s *shared, number uintptr, args ...uintptr) {
 	copy(o.args[:], args)
 	atomic.StoreUint32(&o.asked, 1)
 	unix.Write(int(o.bell.fd), one)
-}
-
-// readable reports whether the process of a pidfd ends within the time.
-func readable(pidfd, milliseconds int) bool {
-	n, _ := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, milliseconds)
-	return n == 1
 }
 
 // one is what an eventfd takes as the number 1, in any byte order.

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 )
 
 // ErrGone is never returned.
@@ -21,8 +21,8 @@ func StartKeeper() (*Keeper, error) { return nil, errors.ErrUnsupported }
 // Keeps returns errors.ErrUnsupported.
 func Keeps() error { return errors.ErrUnsupported }
 
-// Start returns errors.ErrUnsupported.
-func (*Keeper) Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+// Child returns errors.ErrUnsupported.
+func (*Keeper) Child(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }
 
@@ -33,7 +33,7 @@ func (*Keeper) PID() int { return 0 }
 func (*Keeper) Fits() (bool, error) { return false, errors.ErrUnsupported }
 
 // Wait returns errors.ErrUnsupported.
-func (*Keeper) Wait(int, *unix.Siginfo, int, *unix.Rusage) error { return errors.ErrUnsupported }
+func (*Keeper) Wait(int, *pidfds.Siginfo, int, *syscall.Rusage) error { return errors.ErrUnsupported }
 
 // Gone reports true.
 func (*Keeper) Gone() bool { return true }
@@ -44,7 +44,7 @@ func (*Keeper) End() {}
 // Autoreaps returns errors.ErrUnsupported.
 func Autoreaps() error { return errors.ErrUnsupported }
 
-// StartAutoreaped returns errors.ErrUnsupported.
-func StartAutoreaped(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+// AutoreapedChild returns errors.ErrUnsupported.
+func AutoreapedChild(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }

@@ -147,7 +147,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 		"ioctl(TIOCNOTTY)": {Files: []uintptr{}, Sys: &syscall.SysProcAttr{Noctty: true}},
 		"execve":           {},
 	} {
-		pid, fd, err := Start("/nowhere", nil, attr, Daemon)
+		pid, fd, err := Child("/nowhere", nil, attr, Daemon)
 		if want := call + ": "; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("pid %d, descriptor %d: error %q does not begin with %q", pid, fd, fmt.Sprint(err), want)
 		}
@@ -157,7 +157,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 func TestStartedChildEndsAsAsked(t *testing.T) {
 	path, argv, env := selftest.Command("exit", "23")
 	for range 20 {
-		pid, fd, err := Start(path, argv, &syscall.ProcAttr{Env: env}, Daemon)
+		pid, fd, err := Child(path, argv, &syscall.ProcAttr{Env: env}, Daemon)
 		if err != nil {
 			t.Fatal(err)
 		}

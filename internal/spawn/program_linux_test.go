@@ -242,7 +242,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 		"chroot": {Sys: &syscall.SysProcAttr{Chroot: "/nowhere"}},
 		"execve": {},
 	} {
-		_, _, err := Start("/nowhere", nil, attr)
+		_, _, err := Child("/nowhere", nil, attr)
 		if want := call + ": "; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %q does not begin with %q", fmt.Sprint(err), want)
 		}

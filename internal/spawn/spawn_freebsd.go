@@ -1,6 +1,6 @@
 //go:build amd64 || arm64
 
-// Package spawn starts programs on FreeBSD with a process descriptor, pdfork(2),
+// Package spawn makes children on FreeBSD with a process descriptor, pdfork(2),
 // for which package syscall has no way.
 //
 // The child is a fork: it has a copy of the caller's memory, and one thread. It
@@ -59,11 +59,11 @@ type failure struct {
 //go:noescape
 func pdfork(s *shared) int
 
-// Start starts the program name. It covers what Covers says. flags is Daemon or
+// Child makes a child that executes the program name. It covers what Covers says. flags is Daemon or
 // 0. The descriptor is close-on-exec; the caller owns it and the child, which is
 // to be waited for by its number. The error is an *Error, or syscall.EINVAL for
 // a string that holds a NUL.
-func Start(name string, argv []string, attr *syscall.ProcAttr, flags int) (pid, fd int, err error) {
+func Child(name string, argv []string, attr *syscall.ProcAttr, flags int) (pid, fd int, err error) {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
 	defer p.reset()

@@ -1,7 +1,12 @@
 //go:build linux && (amd64 || arm64)
 
-// Package spawn starts programs on Linux at a cost that does not depend on how
+// Package spawn makes children on Linux at a cost that does not depend on how
 // much memory, how many descriptors and how many children the caller has.
+//
+// Each layer has its verb. Package ward starts a child: that gives a handle. This
+// package makes one: that gives a pid and a pidfd. To make a child it builds a spawn
+// program, clones a process, and has that run the program, whose last step executes
+// the child's own.
 //
 // The child shares the caller's memory and, for its first system call, its
 // descriptors. It runs no Go code and has no stack: a few instructions of
@@ -54,12 +59,12 @@ type cloneArgs struct {
 // or a negative errno. It is not preempted.
 func clone(s *shared) int
 
-// Start starts the program name. It covers what Covers says. The pidfd is
-// close-on-exec; the caller owns it and the child, which is waited for like
+// Child makes a child that executes the program name. It covers what Covers says. The
+// pidfd is // close-on-exec; the caller owns it and the child, which is waited for like
 // any other. The error is an *Error, or syscall.EINVAL for a string that holds
 // a NUL.
-func Start(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
-	return start(visible{}, name, argv, attr)
+func Child(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+	return makeChild(visible{}, name, argv, attr)
 }
 
 // A maker makes the child of a spawn program and is its parent.
@@ -79,21 +84,22 @@ type maker interface {
 	reap(pidfd int)
 }
 
-func start(m maker, name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
-	pid, pidfd, err = p.start(m, name, argv, attr, !mayFetch(attr.Files))
+	pid, pidfd, err = p.attempt(m, name, argv, attr, !mayFetch(attr.Files))
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == callFetch {
 		// It worked when it was tried. Now take the way that always does.
-		pid, pidfd, err = p.start(m, name, argv, attr, true)
+		pid, pidfd, err = p.attempt(m, name, argv, attr, true)
 	}
 	return pid, pidfd, err
 }
 
 var programs = sync.Pool{New: func() any { return new(program) }}
 
-func (p *program) start(m maker, name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) (pid, pidfd int, err error) {
+// attempt makes the child in one of the two ways to get at files with high numbers.
+func (p *program) attempt(m maker, name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) (pid, pidfd int, err error) {
 	defer p.reset()
 	if err := p.build(m, name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err

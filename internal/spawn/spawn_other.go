@@ -18,10 +18,7 @@ func Works() error { return errors.ErrUnsupported }
 // Fetches returns errors.ErrUnsupported.
 func Fetches() error { return errors.ErrUnsupported }
 
-// Exited returns errors.ErrUnsupported.
-func Exited() (pidfd int, err error) { return -1, errors.ErrUnsupported }
-
-// Start returns errors.ErrUnsupported.
-func Start(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+// Child returns errors.ErrUnsupported.
+func Child(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }

@@ -18,7 +18,7 @@ func Covers(*syscall.ProcAttr) bool { return false }
 // Works returns errors.ErrUnsupported.
 func Works() error { return errors.ErrUnsupported }
 
-// Start returns errors.ErrUnsupported.
-func Start(string, []string, *syscall.ProcAttr, int) (pid, fd int, err error) {
+// Child returns errors.ErrUnsupported.
+func Child(string, []string, *syscall.ProcAttr, int) (pid, fd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }

@@ -1,0 +1,79 @@
+//go:build unix || windows
+
+package ward
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// What the start of each backend does before and after it makes the child.
+
+// procAttr is attr in the form that syscall.StartProcess takes.
+func (a *Attr) procAttr() *syscall.ProcAttr {
+	attr := &syscall.ProcAttr{Dir: a.Dir, Env: a.Env, Sys: a.Sys}
+	if attr.Env == nil {
+		attr.Env = os.Environ()
+	}
+	attr.Files = make([]uintptr, 0, len(a.Files)+1)
+	for _, f := range a.Files {
+		attr.Files = append(attr.Files, f.Fd()) // ^uintptr(0) if f is nil
+	}
+	return attr
+}
+
+func newProcess(pid int, b backend) *process {
+	return &process{pid: pid, backend: b, done: make(chan struct{})}
+}
+
+// adopt ends a start: the child becomes known, and watch has its exit heard of. If
+// watch fails, abandon ends the child, as nobody is to hear of it; it may be nil
+// for a watch that cannot fail.
+func (p *process) adopt(watch func() error, abandon func()) error {
+	p.mu.Lock() // the exit may be heard of before watch is over
+	older := children.add(p)
+	claimTaken(p)
+	err := watch()
+	switch {
+	case err != nil:
+		abandon()
+		children.remove(p)
+		p.backend, p.err = nil, err // for an ExitHeard that waits for the lock
+	case p.tree != nil:
+		p.dropped = runtime.AddCleanup(p, resources.close, resources{p.tree, p.backend})
+	}
+	p.mu.Unlock()
+	if older != nil {
+		older.supersede()
+	}
+	if err != nil {
+		return p.fail("start", err)
+	}
+	return nil
+}
+
+// resources are what a process holds after its exit for KillTree. They do not refer
+// to the process, which so may become unreachable.
+type resources struct {
+	tree    tree
+	backend backend
+}
+
+func (r resources) close() {
+	r.tree.close()
+	r.backend.close()
+}
+
+// add makes a new child known, before anything can reap it. It returns the one
+// that had the number before, which is to be superseded.
+func (t *reapTable) add(p *process) (older *process) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	older = t.byPID[p.pid]
+	if t.byPID == nil {
+		t.byPID = make(map[int]*process)
+	}
+	t.byPID[p.pid] = p
+	return older
+}

@@ -1,0 +1,24 @@
+//go:build unix && !linux
+
+package ward
+
+import (
+	"syscall"
+
+	"github.com/wardproc/ward/internal/textbusy"
+)
+
+// Linux does these better.
+
+// arrange calls makeChild until it succeeds or fails for good. release is to be
+// called when the child is gone, or was not made.
+func arrange(_ *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
+	return func() {}, textbusy.Retry(makeChild)
+}
+
+// seenRunning reports whether the child has been seen not to have exited.
+func seenRunning(int) bool { return false }
+
+func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
+	return waitDirectly(pid, status, options, usage)
+}

@@ -1,0 +1,29 @@
+//go:build unix
+
+package ward
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// What the core has to know of Unix.
+
+// terminate is the polite signal of Stop.
+var terminate os.Signal = syscall.SIGTERM
+
+// isNoSuchProcess matches ESRCH, the word of kill(2) for a process that is gone.
+func isNoSuchProcess(err error) bool { return err == syscall.ESRCH }
+
+// environ is the environment of the child.
+func (a *Attr) environ() ([]string, error) {
+	if a.Env == nil {
+		return os.Environ(), nil
+	}
+	return a.Env, nil
+}
+
+func userTime(u *syscall.Rusage) time.Duration { return time.Duration(u.Utime.Nano()) }
+
+func systemTime(u *syscall.Rusage) time.Duration { return time.Duration(u.Stime.Nano()) }
