@@ -23,13 +23,13 @@ func TestStatusIsReadInTheMiddleOfAReap(t *testing.T) {
 	if selftest.KernelBefore(6, 15) {
 		t.Skip("no PIDFD_INFO_EXIT before Linux 6.15")
 	}
-	runReport(t, nil, "meet the reap")
+	childtest.Report(t, nil, "meet the reap")
 }
 
 func meetReap() {
 	path, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	go func() {
 		for {
@@ -40,16 +40,16 @@ func meetReap() {
 		var fd int
 		_, _, err := syscall.StartProcess(path, []string{path, "\x07"}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{PidFD: &fd}})
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		status, ok, err := ward.ExitInfo(fd)
 		for ; !ok; status, ok, err = ward.ExitInfo(fd) {
 			if err != nil {
-				complain("%v", err)
+				childtest.Complain("%v", err)
 			}
 		}
 		if status.ExitStatus() != 7 {
-			complain("status %#x", status)
+			childtest.Complain("status %#x", status)
 		}
 		unix.Close(fd)
 	}

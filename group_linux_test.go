@@ -50,7 +50,7 @@ func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			awaitNoPidfds(t)
 			h, f := childtest.StartFamily(t, &ward.Attr{Tree: true}, "", "exit")
-			wait(t, h)
+			childtest.Wait(t, h)
 			if n := pidfds(t); n != 1 {
 				t.Errorf("%d pidfds are open, want 1", n)
 			}
@@ -63,8 +63,8 @@ func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 
 func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
 	awaitNoPidfds(t)
-	h := start(t, &ward.Attr{Tree: true}, "exit", "0")
-	wait(t, h)
+	h := childtest.Start(t, &ward.Attr{Tree: true}, "exit", "0")
+	childtest.Wait(t, h)
 	if n := pidfds(t); n != 0 {
 		t.Errorf("%d pidfds are open", n)
 	}
@@ -73,7 +73,7 @@ func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
 
 // TestPidfdOutlivesItsTree has a tree that is gone before the backend.
 func TestPidfdOutlivesItsTree(t *testing.T) {
-	h := start(t, &ward.Attr{Tree: true}, "sleep")
+	h := childtest.Start(t, &ward.Attr{Tree: true}, "sleep")
 	t.Cleanup(func() {
 		h.Kill()
 		<-h.Done()
@@ -83,7 +83,7 @@ func TestPidfdOutlivesItsTree(t *testing.T) {
 		if err := h.KillTree(); err != nil {
 			t.Error(err)
 		}
-		wait(t, h)
+		childtest.Wait(t, h)
 		if n := pidfds(t); n != before {
 			t.Errorf("%d pidfds are open in WithHandle, want %d", n, before)
 		}

@@ -23,8 +23,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var parentOf = childtest.ParentOf
-
 func init() {
 	selftest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
 	selftest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
@@ -56,7 +54,7 @@ func startHeldPrivate(t *testing.T, code int) (h ward.Handle, release func()) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h = start(t, &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}, "stdin", strconv.Itoa(code))
+	h = childtest.Start(t, &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}, "stdin", strconv.Itoa(code))
 	t.Cleanup(func() {
 		w.Close()
 		h.Kill()
@@ -96,7 +94,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 		h, release := startHeldPrivate(t, 7)
 		// With its exec, a child that the kernel reaps gets an exit signal again:
 		// from then on a wait may find that it runs.
-		mayBeFound := parentOf(h.PID()) == os.Getpid()
+		mayBeFound := childtest.ParentOf(h.PID()) == os.Getpid()
 		try := func(when string) {
 			for name, wait := range map[string]func() (int, error){
 				"wait4(-1)":   func() (int, error) { return unix.Wait4(-1, nil, unix.WNOHANG, nil) },
@@ -117,7 +115,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 		<-h.Done()
 		mayBeFound = false
 		try("after")
-		state := wait(t, h)
+		state := childtest.Wait(t, h)
 		if state.ExitCode() != 7 || state.Recovered() {
 			t.Errorf("state %v, recovered: %v", state, state.Recovered())
 		}
@@ -129,7 +127,7 @@ func TestKeeperTellsTheResourceUsage(t *testing.T) {
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	release()
-	if state := wait(t, h); state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
+	if state := childtest.Wait(t, h); state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
 		t.Errorf("usage %v, user %v, system %v", state.SysUsage(), state.UserTime(), state.SystemTime())
 	}
 }
@@ -140,7 +138,7 @@ func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
 		if _, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true}); fmt.Sprint(err) != fmt.Sprint(want) {
 			t.Errorf("Start: %v, want %v", err, want)
 		}
-		_, err := tryStart(&ward.Attr{Private: true, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}}, "exit", "0")
+		_, err := childtest.TryStart(&ward.Attr{Private: true, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}}, "exit", "0")
 		var typed *ward.Error
 		if !errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &typed) || typed.Op != "start" {
 			t.Errorf("Start with Cloneflags: %v", err)
@@ -152,7 +150,7 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 	needFast(t)
 	for _, settings := range []string{"spawn=std", "backend=fallback"} {
 		restore := ward.Force(settings)
-		h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
+		h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
 		restore()
 		if !errors.Is(err, errors.ErrUnsupported) || h != nil || !strings.Contains(err.Error(), "Private") {
 			t.Errorf("Start with WARDDEBUG=%s: %v, %v", settings, h, err)
@@ -165,18 +163,18 @@ func TestKeeperGoesWithItsLastChild(t *testing.T) {
 	defer ward.Force("private=keeper")()
 	one, releaseOne := startHeldPrivate(t, 0)
 	two, releaseTwo := startHeldPrivate(t, 0)
-	keeper := parentOf(one.PID())
-	if keeper == os.Getpid() || keeper != parentOf(two.PID()) {
-		t.Fatalf("parents %d and %d, and this program is %d", keeper, parentOf(two.PID()), os.Getpid())
+	keeper := childtest.ParentOf(one.PID())
+	if keeper == os.Getpid() || keeper != childtest.ParentOf(two.PID()) {
+		t.Fatalf("parents %d and %d, and this program is %d", keeper, childtest.ParentOf(two.PID()), os.Getpid())
 	}
 	releaseOne()
-	wait(t, one)
+	childtest.Wait(t, one)
 	time.Sleep(200 * time.Millisecond) // longer than it lingers
 	if err := syscall.Kill(keeper, 0); err != nil {
 		t.Errorf("the keeper of a live child: %v", err)
 	}
 	releaseTwo()
-	wait(t, two)
+	childtest.Wait(t, two)
 	waitGone(t, keeper, "the keeper without children")
 }
 
@@ -184,7 +182,7 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 	needFast(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 9)
-	keeper := parentOf(h.PID())
+	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +191,7 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 		t.Fatalf("TryWait of a child without keeper: %v", err)
 	}
 	next, _ := startHeldPrivate(t, 0)
-	if again := parentOf(next.PID()); again == keeper || again == os.Getpid() {
+	if again := childtest.ParentOf(next.PID()); again == keeper || again == os.Getpid() {
 		t.Errorf("the next child's parent is %d, the first keeper was %d", again, keeper)
 	}
 	release()
@@ -213,7 +211,7 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 	needFast(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 3)
-	keeper := parentOf(h.PID())
+	keeper := childtest.ParentOf(h.PID())
 	stop := func() {
 		if err := syscall.Kill(keeper, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
@@ -221,7 +219,7 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 	}
 	stop()
 	release()
-	if state := wait(t, h); state.ExitCode() != 3 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 3 {
 		t.Error(state)
 	}
 	stop() // and then it ends
@@ -232,20 +230,20 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 // kernel reaps: then the keeper has it.
 func TestPrivateNeedsAStatus(t *testing.T) {
 	needFast(t)
-	runReport(t, nil, "status of a private child")
+	childtest.Report(t, nil, "status of a private child")
 }
 
 func waitForPrivate() {
 	ask := selftest.Call{Number: unix.SYS_IOCTL, Arg: 2, Value: unix.PIDFD_GET_INFO}
 	if err := selftest.Refuse(syscall.EPERM, ask); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
-	h, err := tryStart(&ward.Attr{Private: true}, "exit", "6")
+	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "6")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
-		complain("%v, %v", state, err)
+		childtest.Complain("%v, %v", state, err)
 	}
 }
 
@@ -253,7 +251,7 @@ func TestWait4TakesNoKeeper(t *testing.T) {
 	needFast(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
-	keeper := parentOf(h.PID())
+	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -275,14 +273,14 @@ func TestKeepersKilledInMidFlight(t *testing.T) {
 	if *selftest.Long {
 		n = 5000
 	}
-	runReport(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "kill keepers", strconv.Itoa(n))
+	childtest.Report(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "kill keepers", strconv.Itoa(n))
 }
 
 // killKeepers has a killer after the keepers while children start and end. As
 // this program takes its orphans itself, no status is lost.
 func killKeepers(n int) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		complain("prctl: %v", err)
+		childtest.Complain("prctl: %v", err)
 	}
 	stop := make(chan struct{})
 	var killer, starters sync.WaitGroup
@@ -294,11 +292,11 @@ func killKeepers(n int) {
 				return
 			case <-time.After(5 * time.Millisecond):
 			}
-			h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
+			h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
 			if err != nil {
 				continue
 			}
-			if keeper := parentOf(h.PID()); keeper > 1 && keeper != os.Getpid() && parentOf(keeper) == os.Getpid() {
+			if keeper := childtest.ParentOf(h.PID()); keeper > 1 && keeper != os.Getpid() && childtest.ParentOf(keeper) == os.Getpid() {
 				syscall.Kill(keeper, syscall.SIGKILL)
 				killed++
 			}
@@ -321,16 +319,16 @@ func killKeepers(n int) {
 	killer.Wait()
 	fmt.Printf("%d keepers killed; %v\n", killed, ended)
 	if killed == 0 {
-		complain("this shows nothing")
+		childtest.Complain("this shows nothing")
 	}
 	delete(ended, "right")
 	delete(ended, "not started")
 	if len(ended) > 0 {
-		complain("not all are right or typed errors")
+		childtest.Complain("not all are right or typed errors")
 	}
 	time.Sleep(200 * time.Millisecond) // longer than the last keeper lingers
 	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
-		complain("left behind: %d, %v", pid, err)
+		childtest.Complain("left behind: %d, %v", pid, err)
 	}
 }
 
@@ -342,7 +340,7 @@ func privateOutcome(code int) string {
 	if !errors.Is(err, syscall.ENOENT) && !errors.As(err, &typed) {
 		return fmt.Sprintf("Start of nothing: %v", err)
 	}
-	h, err := tryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
+	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
 	if err != nil {
 		var typed *ward.Error
 		if errors.As(err, &typed) {
@@ -375,7 +373,7 @@ func TestKeeperDiesWithTheProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Close()
-			h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARDDEBUG=private=keeper"}}, "hold private", fate)
+			h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARDDEBUG=private=keeper"}}, "hold private", fate)
 			w.Close()
 			var keeper, child int
 			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
@@ -389,7 +387,7 @@ func TestKeeperDiesWithTheProgram(t *testing.T) {
 			if err := h.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, h)
+			childtest.Wait(t, h)
 			waitGone(t, keeper, "the keeper of a killed program")
 			waitGone(t, child, "the child, whose input the program held,")
 		})
@@ -404,23 +402,23 @@ var inherited *os.File
 func holdPrivate(fate string) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	inherited = w
 	unix.FcntlInt(w.Fd(), unix.F_SETFD, 0)
-	h, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+	h, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	if fate == "give up root" {
 		if err := syscall.Setuid(65534); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 	}
-	fmt.Println(parentOf(h.PID()), h.PID())
+	fmt.Println(childtest.ParentOf(h.PID()), h.PID())
 	if fate == "execute" {
 		path, argv, env := selftest.Command("sleep")
-		complain("%v", syscall.Exec(path, argv, env))
+		childtest.Complain("%v", syscall.Exec(path, argv, env))
 	}
 	select {}
 }
@@ -433,7 +431,7 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
-			runReport(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "change", change)
+			childtest.Report(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "change", change)
 		})
 	}
 }
@@ -444,7 +442,7 @@ func changeAndCompare(change string) {
 	runtime.LockOSThread()
 	must := func(err error) {
 		if err != nil {
-			complain("%s: %v", change, err)
+			childtest.Complain("%s: %v", change, err)
 		}
 	}
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
@@ -457,10 +455,10 @@ func changeAndCompare(change string) {
 	}
 	r, w, err := os.Pipe()
 	must(err)
-	first, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+	first, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
 	must(err)
 	defer func() { w.Close(); <-first.Done() }() // to kill it may not be allowed
-	keeper := parentOf(first.PID())
+	keeper := childtest.ParentOf(first.PID())
 
 	switch change {
 	case "directory":
@@ -484,14 +482,14 @@ func changeAndCompare(change string) {
 		must(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) // or /proc/self is root's
 	case "ids of a thread":
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
-			complain("setresuid: %v", errno)
+			childtest.Complain("setresuid: %v", errno)
 		}
 	case "bounding set of a thread":
 		must(unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT, 0, 0, 0))
 	}
 	if strings.HasSuffix(change, "of a thread") {
 		if _, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true}); !errors.Is(err, errors.ErrUnsupported) {
-			complain("Start with %s: %v", change, err)
+			childtest.Complain("Start with %s: %v", change, err)
 		}
 		return
 	}
@@ -503,13 +501,13 @@ func changeAndCompare(change string) {
 	must(err)
 	defer func() { plain.Kill(); <-plain.Done() }()
 	want, got := report(plain.PID()), report(private.PID())
-	same := parentOf(private.PID()) == keeper
+	same := childtest.ParentOf(private.PID()) == keeper
 	if kept := []string{"directory", "signals"}; same != slices.Contains(kept, change) {
-		complain("the same keeper after a change: %v", same)
+		childtest.Complain("the same keeper after a change: %v", same)
 	}
 	delete(want, "PPid")
 	delete(got, "PPid")
 	if lines := differ(want, got, 0); len(lines) > 0 {
-		complain("%s", strings.Join(lines, "\n"))
+		childtest.Complain("%s", strings.Join(lines, "\n"))
 	}
 }

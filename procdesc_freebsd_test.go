@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
 	"golang.org/x/sys/unix"
@@ -25,12 +26,12 @@ func init() {
 	// keeper starts a child that says its number and lives as long as its
 	// standard input, and lives on itself.
 	selftest.Register("keeper", func(args []string) {
-		_, err := tryStart(&ward.Attr{
+		_, err := childtest.TryStart(&ward.Attr{
 			Files:            []*os.File{os.Stdin, os.Stdout, os.Stderr},
 			KillOnParentExit: args[0] == "kill",
 		}, "say number")
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		os.Stdout.Close()
 		time.Sleep(time.Minute)
@@ -59,11 +60,11 @@ func TestPrivateChildIsNotSeenByWait(t *testing.T) {
 	raised := make(chan os.Signal, 1)
 	signal.Notify(raised, syscall.SIGCHLD)
 	defer signal.Stop(raised)
-	h := start(t, &ward.Attr{Private: true}, "exit", "42")
+	h := childtest.Start(t, &ward.Attr{Private: true}, "exit", "42")
 	waitFindsNone(t, "while it runs")
 	hangUp(t, h)
 	waitFindsNone(t, "after the exit")
-	state := wait(t, h)
+	state := childtest.Wait(t, h)
 	if state.ExitCode() != 42 || state.Recovered() || state.SysUsage() == nil {
 		t.Errorf("Wait() = %v, recovered %v, usage %v", state, state.Recovered(), state.SysUsage())
 	}
@@ -109,7 +110,7 @@ func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
 	needProcdesc(t)
 	for i := range 50 {
 		group := [...]int{0, -syscall.Getpgrp()}[i%2]
-		h := start(t, nil, "exit", "17")
+		h := childtest.Start(t, nil, "exit", "17")
 		var status syscall.WaitStatus
 		var stolen bool
 		for {
@@ -135,7 +136,7 @@ func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
 
 func TestHandleIsAProcessDescriptor(t *testing.T) {
 	needProcdesc(t)
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	err := h.WithHandle(func(fd uintptr) {
 		var pid int32
 		_, _, errno := unix.Syscall(unix.SYS_PDGETPID, fd, uintptr(unsafe.Pointer(&pid)), 0)
@@ -167,7 +168,7 @@ func killKeeper(t *testing.T, order string, outlives bool) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	keeper := start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, "keeper", order)
+	keeper := childtest.Start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, "keeper", order)
 	in.Close()
 	w.Close()
 	out := bufio.NewReader(r)
@@ -177,7 +178,7 @@ func killKeeper(t *testing.T, order string, outlives bool) {
 		t.Fatalf("the grandchild says %q, %v", line, err)
 	}
 	keeper.Kill()
-	wait(t, keeper)
+	childtest.Wait(t, keeper)
 	r.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
 	_, err = out.ReadByte()
 	if ended := err == io.EOF; ended == outlives {
@@ -192,7 +193,7 @@ func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
 		"Jail":      {Jail: 1},
 	} {
 		for _, attr := range []*ward.Attr{{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}, {Tree: true, Sys: sys}} {
-			if h, err := tryStart(attr, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
+			if h, err := childtest.TryStart(attr, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("Start with %s: %v, %v", name, h, err)
 			}
 		}
@@ -202,11 +203,11 @@ func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
 // TestUncoveredChildIsWatchedByNumber starts what no spawn program covers.
 func TestUncoveredChildIsWatchedByNumber(t *testing.T) {
 	needProcdesc(t)
-	h := start(t, &ward.Attr{Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}, "exit", "3")
+	h := childtest.Start(t, &ward.Attr{Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}, "exit", "3")
 	if err := h.WithHandle(func(uintptr) {}); !errors.Is(err, os.ErrNoHandle) && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("WithHandle: %v", err)
 	}
-	if state := wait(t, h); state.ExitCode() != 3 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 3 {
 		t.Errorf("Wait() = %v", state)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +69,7 @@ func reportSelf(args []string) {
 func number(arg string) int {
 	n, err := strconv.Atoi(arg)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	return n
 }
@@ -79,7 +80,7 @@ func signalMask(mask *[4]uint32) (before [4]uint32) {
 	const setMask = 3 // SIG_SETMASK
 	_, _, errno := syscall.RawSyscall(unix.SYS_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(mask)), uintptr(unsafe.Pointer(&before)))
 	if errno != 0 {
-		complain("sigprocmask: %v", errno)
+		childtest.Complain("sigprocmask: %v", errno)
 	}
 	return before
 }

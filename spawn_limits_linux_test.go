@@ -46,7 +46,7 @@ const lowLimit = 500
 
 func TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt(t *testing.T) {
 	needFast(t)
-	if text := runReport(t, nil, "lower limit"); !strings.Contains(text, fmt.Sprintln(len(ways), "equal")) {
+	if text := childtest.Report(t, nil, "lower limit"); !strings.Contains(text, fmt.Sprintln(len(ways), "equal")) {
 		t.Error("nothing was compared")
 	}
 }
@@ -55,18 +55,18 @@ func TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt(t *testing.T) {
 func lowerLimit() {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	limit.Cur = lowLimit
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
-	h, err := tryStart(&ward.Attr{Files: []*os.File{nil, os.Stdout, os.Stderr}}, "original limit")
+	h, err := childtest.TryStart(&ward.Attr{Files: []*os.File{nil, os.Stdout, os.Stderr}}, "original limit")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-		complain("%v, %v", state, err)
+		childtest.Complain("%v, %v", state, err)
 	}
 }
 
@@ -74,21 +74,21 @@ func compareLimits() {
 	countSIGCHLD()
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	for _, want := range []uint64{lowLimit, lowLimit + 50} {
 		for _, way := range ways {
 			pid, end, err := way.start(spec{path, []string{"pause"}, ward.Attr{}})
 			if err != nil {
-				complain("%s: %v", way.name, err)
+				childtest.Complain("%s: %v", way.name, err)
 			}
 			var limit unix.Rlimit
 			if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
-				complain("%v", err)
+				childtest.Complain("%v", err)
 			}
 			end()
 			if limit.Cur != want {
-				complain("%s: RLIMIT_NOFILE %+v, want %d", way.name, limit, want)
+				childtest.Complain("%s: RLIMIT_NOFILE %+v, want %d", way.name, limit, want)
 			}
 		}
 		fmt.Println(len(ways), "equal")
@@ -97,7 +97,7 @@ func compareLimits() {
 		syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
 		limit.Cur = lowLimit + 50
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 	}
 }
@@ -107,14 +107,14 @@ func countSIGCHLD() {
 	raised := make(chan os.Signal, 10)
 	signal.Notify(raised, syscall.SIGCHLD)
 	defer signal.Stop(raised)
-	h, err := tryStart(nil, "exit", "0")
+	h, err := childtest.TryStart(nil, "exit", "0")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	<-h.Done()
 	time.Sleep(100 * time.Millisecond)
 	if n := len(raised); n != 1 {
-		complain("%d SIGCHLD for the first child", n)
+		childtest.Complain("%d SIGCHLD for the first child", n)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestRefusedCallsLeaveAWayToStart(t *testing.T) {
 			"memfd_create": {unix.SYS_MEMFD_CREATE, ""},
 		} {
 			t.Run(fmt.Sprintf("%s %v", name, errno), func(t *testing.T) {
-				runReport(t, nil, "refused", fmt.Sprint(c.number), fmt.Sprint(int(errno)), c.spawn)
+				childtest.Report(t, nil, "refused", fmt.Sprint(c.number), fmt.Sprint(int(errno)), c.spawn)
 			})
 		}
 	}
@@ -155,7 +155,7 @@ func TestCallsThatKillAreFoundOutFirst(t *testing.T) {
 		"pidfd_getfd": {unix.SYS_PIDFD_GETFD, "fast"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			runReport(t, nil, "refused", fmt.Sprint(c.number), "kill", c.spawn)
+			childtest.Report(t, nil, "refused", fmt.Sprint(c.number), "kill", c.spawn)
 		})
 	}
 }
@@ -165,7 +165,7 @@ func refused(args []string) {
 	childtest.IdleThreads(16)
 	path, err := childtest.Tiny(tinyprog.Hold(runtime.GOARCH))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	number, _ := strconv.Atoi(args[0])
 	call := selftest.Call{Number: uintptr(number)}
@@ -175,13 +175,13 @@ func refused(args []string) {
 		err = selftest.Forbid(call)
 	}
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	for range 3 {
 		startWithHighFile(path)
 	}
 	if caps := ward.Capabilities(); args[2] != "" && caps.Spawn != args[2] {
-		complain("%v", caps)
+		childtest.Complain("%v", caps)
 	}
 }
 
@@ -189,25 +189,25 @@ func refused(args []string) {
 func startWithHighFile(path string) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD_CLOEXEC, 300)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	r.Close()
 	high := os.NewFile(uintptr(fd), "high")
 	defer high.Close()
 	h, err := ward.Start(path, []string{path}, &ward.Attr{Files: []*os.File{high}})
 	if err != nil {
-		complain("%v\n%v", err, ward.Capabilities())
+		childtest.Complain("%v\n%v", err, ward.Capabilities())
 	}
 	if _, err := h.TryWait(); err != ward.ErrRunning {
-		complain("the child did not get its file: %v", err)
+		childtest.Complain("the child did not get its file: %v", err)
 	}
 	w.Close()
 	if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-		complain("%v, %v", state, err)
+		childtest.Complain("%v, %v", state, err)
 	}
 }
 
@@ -226,7 +226,7 @@ func orphan(t *testing.T, words string) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphaning", words)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphaning", words)
 	w.Close()
 	line := make([]byte, 16)
 	n, err := r.Read(line) // from the grandchild, long after its starter's thread
@@ -234,7 +234,7 @@ func orphan(t *testing.T, words string) {
 		t.Errorf("death signal %q, %v", line[:n], err)
 	}
 	h.Kill()
-	wait(t, h)
+	childtest.Wait(t, h)
 	r.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := r.Read(line); err != io.EOF {
 		t.Errorf("the grandchild lives on: %v", err)
@@ -252,9 +252,9 @@ func startAndWaitToBeKilled(words string) {
 		if words == "Pdeathsig" {
 			attr.Sys = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		}
-		_, err := tryStart(attr, "death signal")
+		_, err := childtest.TryStart(attr, "death signal")
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 	})
 	os.Stdout.Close()
@@ -264,9 +264,9 @@ func startAndWaitToBeKilled(words string) {
 func TestKillOnParentExitRefusesAnotherDeathSignal(t *testing.T) {
 	for sig, want := range map[syscall.Signal]error{0: nil, syscall.SIGKILL: nil, syscall.SIGTERM: errors.ErrUnsupported} {
 		sys := &syscall.SysProcAttr{Pdeathsig: sig}
-		h, err := tryStart(&ward.Attr{KillOnParentExit: true, Sys: sys}, "exit", "0")
+		h, err := childtest.TryStart(&ward.Attr{KillOnParentExit: true, Sys: sys}, "exit", "0")
 		if err == nil {
-			wait(t, h)
+			childtest.Wait(t, h)
 		}
 		if !errors.Is(err, want) {
 			t.Errorf("Start with Pdeathsig %v: %v", sig, err)
@@ -326,8 +326,8 @@ func TestChildIsPutIntoItsCgroup(t *testing.T) {
 
 func TestCallerOwnsThePidfdItAskedFor(t *testing.T) {
 	pidfd := -1
-	h := start(t, &ward.Attr{Sys: &syscall.SysProcAttr{PidFD: &pidfd}}, "exit", "0")
-	wait(t, h)
+	h := childtest.Start(t, &ward.Attr{Sys: &syscall.SysProcAttr{PidFD: &pidfd}}, "exit", "0")
+	childtest.Wait(t, h)
 	defer unix.Close(pidfd)
 	poll := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	if n, err := unix.Poll(poll, 10_000); n != 1 || err != nil || poll[0].Revents&unix.POLLIN == 0 {

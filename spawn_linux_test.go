@@ -396,7 +396,7 @@ func TestChildTakesNamespacesFromTheCallersThread(t *testing.T) {
 				continue
 			}
 			// A child of the keeper has the keeper's, as Attr.Private says.
-			if got := report(pid)["ns/net"]; got != want && parentOf(pid) == os.Getpid() {
+			if got := report(pid)["ns/net"]; got != want && childtest.ParentOf(pid) == os.Getpid() {
 				t.Errorf("%s: child in %s, want %s", way.name, got, want)
 			}
 			end()
@@ -416,7 +416,7 @@ func TestStartWithCredentialLeavesTheProgramDumpable(t *testing.T) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, start(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}}}, "exit", "0"))
+	childtest.Wait(t, childtest.Start(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}}}, "exit", "0"))
 	if after, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); after != 1 {
 		t.Errorf("dumpable is %d after the start", after)
 	}

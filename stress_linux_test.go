@@ -36,18 +36,18 @@ func TestStartsSurviveTheGoRuntime(t *testing.T) {
 	if *selftest.Long {
 		n = 100_000
 	}
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stress", strconv.Itoa(n))
+	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stress", strconv.Itoa(n))
 }
 
 func stress(n int) {
 	path, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	debug.SetGCPercent(1)
 	kilohertz := unix.Itimerval{Interval: unix.Timeval{Usec: 1000}, Value: unix.Timeval{Usec: 1000}}
 	if _, err := unix.Setitimer(unix.ITIMER_PROF, kilohertz); err != nil { // SIGPROF
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 
 	stop := make(chan struct{})
@@ -88,10 +88,10 @@ func stress(n int) {
 				argv := []string{path, string([]byte{code}), fmt.Sprint(i)}
 				h, err := ward.Start(path, argv, &ward.Attr{Env: []string{fmt.Sprint("I=", i)}, Private: i%2 == 0})
 				if err != nil {
-					complain("start %d: %v", i, err)
+					childtest.Complain("start %d: %v", i, err)
 				}
 				if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != int(code) {
-					complain("start %d: %v, %v; want %d", i, state, err, code)
+					childtest.Complain("start %d: %v, %v; want %d", i, state, err, code)
 				}
 			}
 		})

@@ -49,7 +49,7 @@ func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
 // are killed. This program takes its orphans itself, so no status is lost.
 func useWhileKeepersDie(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	exiting(1) // opens its program
 	left := selftest.Watch()
@@ -65,7 +65,7 @@ func useWhileKeepersDie(n int) {
 				if err != nil {
 					var typed *ward.Error
 					if !errors.As(err, &typed) {
-						complain("Start: %T %v", err, err)
+						childtest.Complain("Start: %T %v", err, err)
 					}
 					refused.Add(1) // as each of its keepers was killed
 					continue
@@ -84,7 +84,7 @@ func useWhileKeepersDie(n int) {
 	others.Go(func() {
 		for !isClosed(stop) {
 			if _, err := recent.any().TryWait(); err != nil && err != ward.ErrRunning && !errors.Is(err, ward.ErrStatusLost) {
-				complain("TryWait: %v", err)
+				childtest.Complain("TryWait: %v", err)
 			}
 		}
 	})
@@ -106,11 +106,11 @@ func useWhileKeepersDie(n int) {
 				switch {
 				case err == nil:
 					if err := h.(*suspect).check(); err != nil {
-						complain("%v", err)
+						childtest.Complain("%v", err)
 					}
 					right.Add(1)
 				case !errors.Is(err, ward.ErrEmpty):
-					complain("Next: %v", err)
+					childtest.Complain("Next: %v", err)
 				case last:
 					return
 				}
@@ -125,9 +125,9 @@ func useWhileKeepersDie(n int) {
 	fmt.Printf("%d keepers killed; %d children right, each once; %d not started\n",
 		killed.Load(), right.Load(), refused.Load())
 	if right.Load() != added.Load() || killed.Load() == 0 || right.Load() == 0 {
-		complain("want %d children, and keepers killed", added.Load())
+		childtest.Complain("want %d children, and keepers killed", added.Load())
 	}
 	if err := left(); err != nil {
-		complain("left behind: %v", err)
+		childtest.Complain("left behind: %v", err)
 	}
 }

@@ -14,8 +14,6 @@ func TestMain(m *testing.M) {
 	selftest.Main(m, func() string { return ward.Capabilities().String() })
 }
 
-var complain = childtest.Complain
-
 // inEachVariant runs a helper for each backend and kind of child, but for some
 // that make no difference to it. Its argument is a size, of which there are two.
 func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, except ...string) {
