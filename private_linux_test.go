@@ -1,7 +1,6 @@
 package ward_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,20 +22,13 @@ import (
 )
 
 func init() {
-	selftest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
-	selftest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
-	selftest.Register("kill keepers", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
-		killKeepers(n)
-	})
-	selftest.Register("status of a private child", func([]string) { waitForPrivate() })
 	selftest.Register("change", func(args []string) { changeAndCompare(args[0]) })
 }
 
 // withEachPrivacy runs a test for each way to have private children that the
 // system offers. On one that has CLONE_AUTOREAP the keeper is the second.
 func withEachPrivacy(t *testing.T, test func(t *testing.T)) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	t.Run("as offered", test)
 	t.Run("keeper", func(t *testing.T) {
 		defer ward.Force("private=keeper")()
@@ -61,19 +52,6 @@ func startHeldPrivate(t *testing.T, code int) (h ward.Handle, release func()) {
 		<-h.Done()
 	})
 	return h, func() { w.Close() }
-}
-
-// waitGone fails the test if a process runs for long. A zombie does not.
-func waitGone(t *testing.T, pid int, what string) {
-	t.Helper()
-	for range 500 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%s, %d, still runs", what, pid)
 }
 
 // takeOrphans takes those that other tests have left to this program as PID 1.
@@ -123,7 +101,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 }
 
 func TestKeeperTellsTheResourceUsage(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	release()
@@ -147,7 +125,7 @@ func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
 }
 
 func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	for _, settings := range []string{"spawn=std", "backend=fallback"} {
 		restore := ward.Force(settings)
 		h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
@@ -159,7 +137,7 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 }
 
 func TestKeeperGoesWithItsLastChild(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	one, releaseOne := startHeldPrivate(t, 0)
 	two, releaseTwo := startHeldPrivate(t, 0)
@@ -175,18 +153,18 @@ func TestKeeperGoesWithItsLastChild(t *testing.T) {
 	}
 	releaseTwo()
 	childtest.Wait(t, two)
-	waitGone(t, keeper, "the keeper without children")
+	childtest.WaitGone(t, keeper, "the keeper without children")
 }
 
 func TestChildrenOutliveTheirKeeper(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 9)
 	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, keeper, "the killed keeper")
+	childtest.WaitGone(t, keeper, "the killed keeper")
 	if _, err := h.TryWait(); err != ward.ErrRunning {
 		t.Fatalf("TryWait of a child without keeper: %v", err)
 	}
@@ -208,7 +186,7 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 }
 
 func TestStoppedKeeperGoesOn(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 3)
 	keeper := childtest.ParentOf(h.PID())
@@ -223,32 +201,11 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 		t.Error(state)
 	}
 	stop() // and then it ends
-	waitGone(t, keeper, "the keeper without children")
-}
-
-// TestPrivateNeedsAStatus refuses what tells the status of a child that the
-// kernel reaps: then the keeper has it.
-func TestPrivateNeedsAStatus(t *testing.T) {
-	needFast(t)
-	childtest.Report(t, nil, "status of a private child")
-}
-
-func waitForPrivate() {
-	ask := selftest.Call{Number: unix.SYS_IOCTL, Arg: 2, Value: unix.PIDFD_GET_INFO}
-	if err := selftest.Refuse(syscall.EPERM, ask); err != nil {
-		childtest.Complain("%v", err)
-	}
-	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "6")
-	if err != nil {
-		childtest.Complain("%v", err)
-	}
-	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
-		childtest.Complain("%v, %v", state, err)
-	}
+	childtest.WaitGone(t, keeper, "the keeper without children")
 }
 
 func TestWait4TakesNoKeeper(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	keeper := childtest.ParentOf(h.PID())
@@ -267,164 +224,8 @@ func TestWait4TakesNoKeeper(t *testing.T) {
 	<-h.Done()
 }
 
-func TestKeepersKilledInMidFlight(t *testing.T) {
-	needFast(t)
-	n := 200
-	if *selftest.Long {
-		n = 5000
-	}
-	childtest.Report(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "kill keepers", strconv.Itoa(n))
-}
-
-// killKeepers has a killer after the keepers while children start and end. As
-// this program takes its orphans itself, no status is lost.
-func killKeepers(n int) {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		childtest.Complain("prctl: %v", err)
-	}
-	stop := make(chan struct{})
-	var killer, starters sync.WaitGroup
-	killed := 0
-	killer.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-			h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
-			if err != nil {
-				continue
-			}
-			if keeper := childtest.ParentOf(h.PID()); keeper > 1 && keeper != os.Getpid() && childtest.ParentOf(keeper) == os.Getpid() {
-				syscall.Kill(keeper, syscall.SIGKILL)
-				killed++
-			}
-		}
-	})
-	var mu sync.Mutex
-	ended := map[string]int{}
-	for range 8 {
-		starters.Go(func() {
-			for i := range n / 8 {
-				outcome := privateOutcome(i % 256)
-				mu.Lock()
-				ended[outcome]++
-				mu.Unlock()
-			}
-		})
-	}
-	starters.Wait()
-	close(stop)
-	killer.Wait()
-	fmt.Printf("%d keepers killed; %v\n", killed, ended)
-	if killed == 0 {
-		childtest.Complain("this shows nothing")
-	}
-	delete(ended, "right")
-	delete(ended, "not started")
-	if len(ended) > 0 {
-		childtest.Complain("not all are right or typed errors")
-	}
-	time.Sleep(200 * time.Millisecond) // longer than the last keeper lingers
-	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
-		childtest.Complain("left behind: %d, %v", pid, err)
-	}
-}
-
-// privateOutcome starts a private child and says what became of it, after another
-// one that cannot be executed.
-func privateOutcome(code int) string {
-	_, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true})
-	var typed *ward.Error // as each of its keepers was killed
-	if !errors.Is(err, syscall.ENOENT) && !errors.As(err, &typed) {
-		return fmt.Sprintf("Start of nothing: %v", err)
-	}
-	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
-	if err != nil {
-		var typed *ward.Error
-		if errors.As(err, &typed) {
-			return "not started"
-		}
-		return err.Error()
-	}
-	state, err := h.Wait(context.Background())
-	switch {
-	case errors.Is(err, ward.ErrStatusLost):
-		return "lost"
-	case err != nil:
-		return err.Error()
-	case state.ExitCode() != code:
-		return fmt.Sprintf("wrong: %v, not %d", state, code)
-	}
-	return "right"
-}
-
-func TestKeeperDiesWithTheProgram(t *testing.T) {
-	needFast(t)
-	fates := []string{"none", "execute"}
-	if os.Getuid() == 0 {
-		fates = append(fates, "give up root")
-	}
-	for _, fate := range fates {
-		t.Run(fate, func(t *testing.T) {
-			r, w, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARDDEBUG=private=keeper"}}, "hold private", fate)
-			w.Close()
-			var keeper, child int
-			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
-				t.Fatal(err)
-			}
-			if fate == "execute" {
-				waitGone(t, keeper, "the keeper of what the program was")
-			} else if err := syscall.Kill(keeper, 0); err != nil {
-				t.Errorf("the keeper of a live child: %v", err)
-			}
-			if err := h.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			childtest.Wait(t, h)
-			waitGone(t, keeper, "the keeper of a killed program")
-			waitGone(t, child, "the child, whose input the program held,")
-		})
-	}
-}
-
-// inherited stays open as long as this program, whatever it executes.
-var inherited *os.File
-
-// holdPrivate starts a private child that lives until inherited is closed, and
-// prints the pids of its keeper and of itself.
-func holdPrivate(fate string) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		childtest.Complain("%v", err)
-	}
-	inherited = w
-	unix.FcntlInt(w.Fd(), unix.F_SETFD, 0)
-	h, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
-	if err != nil {
-		childtest.Complain("%v", err)
-	}
-	if fate == "give up root" {
-		if err := syscall.Setuid(65534); err != nil {
-			childtest.Complain("%v", err)
-		}
-	}
-	fmt.Println(childtest.ParentOf(h.PID()), h.PID())
-	if fate == "execute" {
-		path, argv, env := selftest.Command("sleep")
-		childtest.Complain("%v", syscall.Exec(path, argv, env))
-	}
-	select {}
-}
-
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
 	if os.Getuid() == 0 {
 		changes = append(changes, "ids", "ids of a thread", "bounding set of a thread")

@@ -22,7 +22,7 @@ func init() {
 	// mark writes to each descriptor that args names its number, a byte.
 	selftest.Register("mark", func(args []string) {
 		for _, arg := range args {
-			fd, _ := strconv.Atoi(arg)
+			fd := selftest.Number(arg)
 			if _, err := syscall.Write(fd, []byte(arg)); err != nil {
 				os.Exit(100 + fd)
 			}

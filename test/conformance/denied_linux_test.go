@@ -20,16 +20,21 @@ func init() {
 	selftest.Register("forbidden", func(args []string) { startInForbidden(args[0]) })
 }
 
-// asNobody runs a helper as a user without privileges.
-func asNobody(t *testing.T, helper string, args ...string) {
-	if os.Getuid() != 0 {
-		childtest.Report(t, nil, helper, args...)
-		return
+// reportOfNobody runs a helper as a user without privileges.
+func reportOfNobody(t *testing.T, helper string, args ...string) {
+	attr := new(ward.Attr)
+	if os.Getuid() == 0 {
+		attr.Sys = asNobody()
 	}
-	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}}}, helper, args...)
+	childtest.Report(t, attr, helper, args...)
 }
 
-func TestStartBeyondTheProcessLimitFails(t *testing.T) { asNobody(t, "nproc") }
+func asNobody() *syscall.SysProcAttr {
+	nobody := &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}
+	return &syscall.SysProcAttr{Credential: nobody}
+}
+
+func TestStartBeyondTheProcessLimitFails(t *testing.T) { reportOfNobody(t, "nproc") }
 
 func startBeyondLimit() {
 	path, argv, env := selftest.Command("exit", "0")
@@ -58,7 +63,7 @@ func TestStartInAForbiddenDirectoryFails(t *testing.T) {
 	if err := os.Chmod(dir, 0); err != nil {
 		t.Fatal(err)
 	}
-	asNobody(t, "forbidden", dir)
+	reportOfNobody(t, "forbidden", dir)
 }
 
 func startInForbidden(dir string) {

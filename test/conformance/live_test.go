@@ -17,7 +17,7 @@ import (
 
 func init() {
 	selftest.Register("live", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
+		n := selftest.Number(args[0])
 		keepAlive(n)
 	})
 }

@@ -8,6 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	ward.Main()
 	selftest.Main(m, func() string {
 		variantsAtOnce()
 		return ward.Capabilities().String()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -36,14 +35,8 @@ func init() {
 
 func TestStopOfATracedChildIsNoExit(t *testing.T) {
 	childtest.NeedBackend(t)
-	image := tinyprog.Exit(runtime.GOARCH) // a Go program's own signals would stop it, too
-	if image == nil {
-		t.Skip("no tiny program for " + runtime.GOARCH)
-	}
-	brief := filepath.Join(t.TempDir(), "exit")
-	if err := os.WriteFile(brief, image, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	// A Go program's own signals would stop it, too.
+	brief := writeProgram(t, tinyprog.Exit(runtime.GOARCH))
 	for name, attr := range map[string]*ward.Attr{
 		"alone":            {Sys: &syscall.SysProcAttr{Ptrace: true}},
 		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}},

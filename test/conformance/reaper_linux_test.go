@@ -111,7 +111,7 @@ func orphanCode(i int) byte { return byte(1 + i%200) }
 
 // litter leaves orphans behind: every other one runs for a millisecond yet.
 func litter(args []string) {
-	n, _ := strconv.Atoi(args[0])
+	n := selftest.Number(args[0])
 	brief, nap := args[1], args[2]
 	for i := range n {
 		path := brief
@@ -127,7 +127,7 @@ func litter(args []string) {
 // reapBesideOwners has orphans and own children, of handles and of os/exec, at
 // once, and checks that each comes to whom it belongs.
 func reapBesideOwners(args []string) {
-	n, _ := strconv.Atoi(args[0])
+	n := selftest.Number(args[0])
 	brief, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
 		childtest.Complain("%v", err)

@@ -23,7 +23,7 @@ import (
 
 func init() {
 	selftest.Register("die", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
+		n := selftest.Number(args[0])
 		dieOf(syscall.Signal(n))
 	})
 }

@@ -30,7 +30,7 @@ func init() {
 	selftest.Register("wait for all", func([]string) { waitForAll() })
 	selftest.Register("wait for handle", func([]string) { waitForHandle() })
 	selftest.Register("loop", func(args []string) {
-		rounds, _ := strconv.Atoi(args[1])
+		rounds := selftest.Number(args[1])
 		runBesideLoop(args[0], rounds)
 	})
 }

@@ -17,8 +17,8 @@ import (
 )
 
 func init() {
-	selftest.Register("killed", func(args []string) { startUntilKilled(size(args)) })
-	selftest.Register("kill", func(args []string) { killStarters(size(args)) })
+	selftest.Register("killed", func(args []string) { startUntilKilled(selftest.Number(args[0])) })
+	selftest.Register("kill", func(args []string) { killStarters(selftest.Number(args[0])) })
 }
 
 // TestNothingIsLeftOfAKilledProgram kills programs in the middle of their starts.

@@ -17,8 +17,8 @@ import (
 )
 
 func init() {
-	selftest.Register("few descriptors", func(args []string) { startUntilItFails(size(args), fewDescriptors) })
-	selftest.Register("few processes", func(args []string) { startUntilItFails(size(args), fewProcesses) })
+	selftest.Register("few descriptors", func(args []string) { startUntilItFails(selftest.Number(args[0]), fewDescriptors) })
+	selftest.Register("few processes", func(args []string) { startUntilItFails(selftest.Number(args[0]), fewProcesses) })
 }
 
 func TestDescriptorsEndInTheMiddleOfStarts(t *testing.T) {

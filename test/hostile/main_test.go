@@ -40,12 +40,3 @@ func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, 
 		})
 	}
 }
-
-// size is the argument of a helper.
-func size(args []string) int {
-	n, err := strconv.Atoi(args[0])
-	if err != nil {
-		panic(err)
-	}
-	return n
-}

@@ -18,7 +18,7 @@ import (
 )
 
 func init() {
-	selftest.Register("few numbers", func(args []string) { signalBesideStrangers(size(args)) })
+	selftest.Register("few numbers", func(args []string) { signalBesideStrangers(selftest.Number(args[0])) })
 }
 
 // TestNoSignalReachesAStranger has a pid namespace with so few numbers that one

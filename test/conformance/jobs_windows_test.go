@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"runtime"

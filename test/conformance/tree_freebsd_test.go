@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"errors"
@@ -77,7 +77,8 @@ func tryStartFamily(generations ...string) (family, error) {
 		return f, err
 	}
 	f.release = sync.OnceFunc(func() { hold.Close() })
-	f.Handle, err = childtest.TryStart(&ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "generation", generations...)
+	attr := &ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}
+	f.Handle, err = childtest.TryStart(attr, "generation", generations...)
 	in.Close()
 	w.Close()
 	if err != nil {
@@ -178,7 +179,7 @@ func isReaper(t *testing.T) bool {
 // the last one.
 func needTree(t *testing.T) {
 	t.Helper()
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	if os.Getpid() == 1 {
 		t.Skip("the kernel keeps no subtrees for PID 1")
 	}
@@ -215,7 +216,7 @@ func TestKillTreeKillsAllDescendants(t *testing.T) {
 	}
 }
 
-func TestKillTreeAfterTheExitKillsTheRest(t *testing.T) {
+func TestKillTreeAfterTheExitKillsSessions(t *testing.T) {
 	needTree(t)
 	for _, generations := range [][]string{
 		{"exit", "stay"},
@@ -275,15 +276,18 @@ func TestWhoIsLetGoOfIsReaped(t *testing.T) {
 
 func TestManyTreesAtOnce(t *testing.T) {
 	needTree(t)
-	n := 40
-	if *selftest.Long {
+	n, parallel := 40, 8
+	switch {
+	case *selftest.Long:
 		n = 400
+	case testing.Short():
+		n = 16
 	}
 	families := make(chan family, n)
 	var wg sync.WaitGroup
-	for range 8 {
+	for range parallel {
 		wg.Go(func() {
-			for range n / 8 {
+			for range n / parallel {
 				f, err := tryStartFamily("exit", "session stay")
 				if err != nil {
 					t.Error(err)
@@ -307,11 +311,12 @@ func TestManyTreesAtOnce(t *testing.T) {
 }
 
 func TestTreeInPID1IsRefused(t *testing.T) {
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	if os.Getpid() != 1 {
 		t.Skip("the test is not run as PID 1")
 	}
-	if h, err := childtest.TryStart(&ward.Attr{Tree: true}, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
+	h, err := childtest.TryStart(&ward.Attr{Tree: true}, "exit", "0")
+	if !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Start with Tree: %v, %v", h, err)
 	}
 }
@@ -341,7 +346,8 @@ func reapAsBefore() {
 		pid, err = syscall.Wait4(-1, &status, 0, nil)
 	}
 	if err != nil || pid == f.PID() || status.Signal() != syscall.SIGKILL {
-		childtest.Complain("wait4(-1) = %d, %v, status %#x; want one of %v, killed", pid, err, status, f.numbers)
+		childtest.Complain("wait4(-1) = %d, %v, status %#x; want one of %v, killed",
+			pid, err, status, f.numbers)
 	}
 	f.Close()
 	time.Sleep(100 * time.Millisecond) // the package may do something about the role
