@@ -45,7 +45,8 @@ var (
 	})
 	startsHelper = ward.Func("starts a helper", func(args []string) int {
 		if _, ok := os.LookupEnv("WARD_FUNC"); ok {
-			childtest.Complain("the function has the token, and its child would start one more")
+			childtest.Complain("the function has the token, " +
+				"and its child would start one more, and so on")
 		}
 		return resultOf(childtest.TryStart(nil, "exit", args[0]))
 	})

@@ -71,12 +71,15 @@ func waitBesideLateStart() {
 	pid := stranger(nil, nil, "exit", "3")
 	var status syscall.WaitStatus
 	if got, err := ward.Wait4(-1, &status, 0, nil); got != pid || err != nil || status.ExitStatus() != 3 {
-		childtest.Complain("Wait4 beside a start that hangs = %d, %v, %#x, want %d", got, err, status, pid)
+		childtest.Complain("Wait4 beside a start that hangs = %d, %v, %#x, want %d",
+			got, err, status, pid)
 	}
 	// What might be its own it holds for a second.
 	pid = ofStart(nil, "exit", "9")
 	other := ofStart(nil, "exit", "4")
-	time.AfterFunc(20*time.Second, func() { childtest.Complain("Wait4 beside a start that hangs does not return") })
+	time.AfterFunc(20*time.Second, func() {
+		childtest.Complain("Wait4 beside a start that hangs does not return")
+	})
 	got := map[int]int{}
 	for len(got) < 2 {
 		pid, err := ward.Wait4(-1, &status, 0, nil)

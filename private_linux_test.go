@@ -45,7 +45,8 @@ func startHeldPrivate(t *testing.T, code int) (h ward.Handle, release func()) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h = childtest.Start(t, &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}, "stdin", strconv.Itoa(code))
+	attr := &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}
+	h = childtest.Start(t, attr, "stdin", strconv.Itoa(code))
 	t.Cleanup(func() {
 		w.Close()
 		h.Kill()
@@ -105,7 +106,8 @@ func TestKeeperTellsTheResourceUsage(t *testing.T) {
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	release()
-	if state := childtest.Wait(t, h); state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
+	state := childtest.Wait(t, h)
+	if state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
 		t.Errorf("usage %v, user %v, system %v", state.SysUsage(), state.UserTime(), state.SystemTime())
 	}
 }
@@ -116,7 +118,8 @@ func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
 		if _, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true}); fmt.Sprint(err) != fmt.Sprint(want) {
 			t.Errorf("Start: %v, want %v", err, want)
 		}
-		_, err := childtest.TryStart(&ward.Attr{Private: true, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}}, "exit", "0")
+		sys := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}
+		_, err := childtest.TryStart(&ward.Attr{Private: true, Sys: sys}, "exit", "0")
 		var typed *ward.Error
 		if !errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &typed) || typed.Op != "start" {
 			t.Errorf("Start with Cloneflags: %v", err)
@@ -143,7 +146,8 @@ func TestKeeperGoesWithItsLastChild(t *testing.T) {
 	two, releaseTwo := startHeldPrivate(t, 0)
 	keeper := childtest.ParentOf(one.PID())
 	if keeper == os.Getpid() || keeper != childtest.ParentOf(two.PID()) {
-		t.Fatalf("parents %d and %d, and this program is %d", keeper, childtest.ParentOf(two.PID()), os.Getpid())
+		t.Fatalf("parents %d and %d, and this program is %d",
+			keeper, childtest.ParentOf(two.PID()), os.Getpid())
 	}
 	releaseOne()
 	childtest.Wait(t, one)
@@ -232,7 +236,8 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
-			childtest.Report(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "change", change)
+			attr := &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}
+			childtest.Report(t, attr, "change", change)
 		})
 	}
 }

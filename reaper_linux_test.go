@@ -25,7 +25,8 @@ func TestReaperRestsTwentyTimesAsLongAsItWorks(t *testing.T) {
 		childtest.StartHeld(t)
 	}
 	for i := range 100 {
-		if state := childtest.Wait(t, childtest.Start(t, nil, "exit", strconv.Itoa(i))); state.ExitCode() != i {
+		h := childtest.Start(t, nil, "exit", strconv.Itoa(i))
+		if state := childtest.Wait(t, h); state.ExitCode() != i {
 			t.Errorf("child %d: %v", i, state)
 		}
 	}

@@ -123,7 +123,8 @@ func reportSelf([]string) {
 	for fd := range 1200 {
 		var st unix.Stat_t
 		if unix.Fstat(fd, &st) == nil {
-			report[fmt.Sprintf("fd %d", fd)] = fmt.Sprintf("mode %#o, device %d, inode %d", st.Mode, st.Dev, st.Ino)
+			report[fmt.Sprintf("fd %d", fd)] = fmt.Sprintf("mode %#o, device %d, inode %d",
+				st.Mode, st.Dev, st.Ino)
 		}
 	}
 	report["argv"] = fmt.Sprintf("%q", os.Args)

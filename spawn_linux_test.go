@@ -194,7 +194,8 @@ const lowLimit = 500
 
 func TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	if text := childtest.Report(t, nil, "lower limit"); !strings.Contains(text, fmt.Sprintln(len(ways), "equal")) {
+	text := childtest.Report(t, nil, "lower limit")
+	if !strings.Contains(text, fmt.Sprintln(len(ways), "equal")) {
 		t.Error("nothing was compared")
 	}
 }
@@ -209,7 +210,8 @@ func lowerLimit() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		childtest.Complain("%v", err)
 	}
-	h, err := childtest.TryStart(&ward.Attr{Files: []*os.File{nil, os.Stdout, os.Stderr}}, "original limit")
+	attr := &ward.Attr{Files: []*os.File{nil, os.Stdout, os.Stderr}}
+	h, err := childtest.TryStart(attr, "original limit")
 	if err != nil {
 		childtest.Complain("%v", err)
 	}
@@ -284,13 +286,15 @@ func TestChildIsPutIntoItsCgroup(t *testing.T) {
 	}
 	s := newStage(t)
 	for _, w := range ways {
-		attr := ward.Attr{Sys: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}}
-		pid, end, err := w.start(spec{s.program, []string{"pause"}, attr})
+		c := s.reporter()
+		c.attr.Sys = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+		pid, end, err := w.start(c)
 		if err != nil {
 			t.Errorf("%s: %v", w.name, err)
 			continue
 		}
-		if got := strings.TrimSpace(report(pid)["cgroup"]); !strings.HasSuffix(got, "/"+filepath.Base(dir)) {
+		got := strings.TrimSpace(report(pid)["cgroup"])
+		if !strings.HasSuffix(got, "/"+filepath.Base(dir)) {
 			t.Errorf("%s: child in cgroup %q, want %s", w.name, got, dir)
 		}
 		end()
@@ -300,7 +304,7 @@ func TestChildIsPutIntoItsCgroup(t *testing.T) {
 func TestFirstChildInANewPidNamespaceGetsItsHighFile(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
 	s := newStage(t)
-	high := s.files[len(s.files)-1]
+	high := s.high
 	if fd, err := unix.FcntlInt(high.Fd(), unix.F_DUPFD_CLOEXEC, 500); err == nil {
 		high = os.NewFile(uintptr(fd), "high")
 		defer high.Close()
@@ -312,7 +316,9 @@ func TestFirstChildInANewPidNamespaceGetsItsHighFile(t *testing.T) {
 			result <- err
 			return
 		}
-		pid, end, err := startWard(spec{s.program, []string{"pause"}, ward.Attr{Files: []*os.File{high}}}, "")
+		c := s.reporter()
+		c.attr.Files = []*os.File{high}
+		pid, end, err := startWard(c, "")
 		if err == nil {
 			if report(pid)["fd 0"] == "" {
 				t.Error("the child has no file")

@@ -46,7 +46,8 @@ func init() {
 	os.Unsetenv(beforeMain)
 	h, err := trivial.Start(nil, "0")
 	var typed *ward.Error
-	if h != nil || !errors.Is(err, ward.ErrNoMain) || !errors.As(err, &typed) || typed.Op != "start" {
+	isTyped := errors.As(err, &typed) && typed.Op == "start"
+	if h != nil || !errors.Is(err, ward.ErrNoMain) || !isTyped {
 		childtest.Complain("Start before Main: %v, %v", h, err)
 	}
 	fmt.Println(err)

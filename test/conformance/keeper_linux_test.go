@@ -111,7 +111,8 @@ func waitForPrivate() {
 	if err != nil {
 		childtest.Complain("%v", err)
 	}
-	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
+	state, err := h.Wait(context.Background())
+	if err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
 		childtest.Complain("%v, %v", state, err)
 	}
 }

@@ -15,12 +15,7 @@ import (
 	"github.com/wardproc/ward/internal/selftest"
 )
 
-func init() {
-	selftest.Register("live", func(args []string) {
-		n := selftest.Number(args[0])
-		keepAlive(n)
-	})
-}
+func init() { selftest.RegisterSized("live", keepAlive) }
 
 func TestWaitingChildrenNeedNoThreads(t *testing.T) {
 	childtest.NeedBackend(t)

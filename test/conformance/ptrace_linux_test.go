@@ -91,7 +91,9 @@ func TestWait4ReportsNoStopOfATracedChildOfAHandle(t *testing.T) {
 	childtest.Report(t, nil, "trace beside Wait4")
 }
 
-func TestWait4ReportsTheStopOfATracedThread(t *testing.T) { childtest.Report(t, nil, "trace a thread") }
+func TestWait4ReportsTheStopOfATracedThread(t *testing.T) {
+	childtest.Report(t, nil, "trace a thread")
+}
 
 func TestReaperTakesNoStop(t *testing.T) { childtest.Report(t, nil, "trace beside a reaper") }
 
@@ -162,7 +164,8 @@ func traceThread() {
 	time.AfterFunc(20*time.Second, func() { childtest.Complain("Wait4 does not return") })
 	var status syscall.WaitStatus
 	if got, err := ward.Wait4(-1, &status, 0, nil); got != thread || err != nil || !status.Stopped() {
-		childtest.Complain("Wait4 = %d, %v, status %#x; want the stop of %d, a thread of %d", got, err, status, thread, pid)
+		childtest.Complain("Wait4 = %d, %v, status %#x; want the stop of %d, a thread of %d",
+			got, err, status, thread, pid)
 	}
 	if got, err := ward.Wait4(-1, &status, syscall.WNOHANG, nil); got != 0 || err != nil {
 		childtest.Complain("Wait4 = %d, %v, status %#x", got, err, status)
@@ -196,7 +199,8 @@ func traceBesideReaper() {
 	for _, pid := range []int{h.PID(), other} {
 		var status syscall.WaitStatus
 		if got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil); got != pid || err != nil || !status.Stopped() {
-			childtest.Complain("wait4 = %d, %v, status %#x; want the stop of %d", got, err, status, pid)
+			childtest.Complain("wait4 = %d, %v, status %#x; want the stop of %d",
+				got, err, status, pid)
 		}
 		letGo(pid)
 	}

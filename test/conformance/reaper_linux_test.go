@@ -207,7 +207,8 @@ func reapBesideOwners(args []string) {
 		want[5]++
 	}
 	if !maps.Equal(codes, want) {
-		childtest.Complain("%d orphans reported, by exit code %v, want %d, %v", reported.Load(), codes, orphans, want)
+		childtest.Complain("%d orphans reported, by exit code %v, want %d, %v",
+			reported.Load(), codes, orphans, want)
 	}
 	if err := late.Wait(); !abandoned && late.ProcessState.ExitCode() != 5 {
 		childtest.Complain("a child that was not waited for: %v", err)

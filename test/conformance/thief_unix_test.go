@@ -23,8 +23,7 @@ import (
 
 func init() {
 	selftest.Register("die", func(args []string) {
-		n := selftest.Number(args[0])
-		dieOf(syscall.Signal(n))
+		dieOf(syscall.Signal(selftest.Number(args[0])))
 	})
 }
 

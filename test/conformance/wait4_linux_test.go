@@ -49,4 +49,6 @@ func TestWait4WhereAFilterRefusesPidfdOpen(t *testing.T) {
 	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "wait by number")
 }
 
-func TestWait4NeedsNoDescriptor(t *testing.T) { childtest.Report(t, nil, "wait without descriptors") }
+func TestWait4NeedsNoDescriptor(t *testing.T) {
+	childtest.Report(t, nil, "wait without descriptors")
+}

@@ -42,7 +42,9 @@ func TestWait4WaitsForWhatWait4WaitsFor(t *testing.T) {
 	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "wait for all")
 }
 
-func TestWait4LeavesChildrenToTheirHandles(t *testing.T) { childtest.Report(t, nil, "wait for handle") }
+func TestWait4LeavesChildrenToTheirHandles(t *testing.T) {
+	childtest.Report(t, nil, "wait for handle")
+}
 
 // TestLoopOverWait4 is the program of Ruby's Feature #19322: a loop over
 // wait4(-1) and, elsewhere, code that starts a command and wants its output and
@@ -56,7 +58,9 @@ func TestLoopOverWait4(t *testing.T) {
 		rounds = 15
 	}
 	for _, loop := range []string{"ward on SIGCHLD", "ward blocking", "raw on SIGCHLD"} {
-		t.Run(loop, func(t *testing.T) { childtest.Report(t, nil, "loop", loop, strconv.Itoa(rounds)) })
+		t.Run(loop, func(t *testing.T) {
+			childtest.Report(t, nil, "loop", loop, strconv.Itoa(rounds))
+		})
 	}
 }
 
@@ -110,7 +114,8 @@ func waitForAll() {
 		var usage syscall.Rusage
 		got, err := ward.Wait4(c.arg(pid), &status, 0, &usage)
 		if got != pid || err != nil || status.ExitStatus() != 7 || usage.Utime.Nano()+usage.Stime.Nano() == 0 {
-			childtest.Complain("%s: Wait4 = %d, %v, status %#x, usage %v; want %d", name, got, err, status, usage, pid)
+			childtest.Complain("%s: Wait4 = %d, %v, status %#x, usage %v; want %d",
+				name, got, err, status, usage, pid)
 		}
 		if got, err := ward.Wait4(c.arg(pid), nil, wait4.NoHang, nil); name != "any" && err != syscall.ECHILD {
 			childtest.Complain("%s: Wait4 again = %d, %v", name, got, err)

@@ -188,7 +188,8 @@ func TestHandleIsThatOfTheProcess(t *testing.T) {
 }
 
 func TestPrivateIsEveryChild(t *testing.T) {
-	if state := childtest.Wait(t, childtest.Start(t, &ward.Attr{Private: true}, "exit", "3")); state.ExitCode() != 3 {
+	h := childtest.Start(t, &ward.Attr{Private: true}, "exit", "3")
+	if state := childtest.Wait(t, h); state.ExitCode() != 3 {
 		t.Errorf("Wait() = %v", state)
 	}
 }

@@ -21,8 +21,8 @@ import (
 )
 
 func init() {
-	selftest.Register("lose keepers", func(args []string) { useWhileKeepersDie(selftest.Number(args[0])) })
-	selftest.Register("kill keepers", func(args []string) { killKeepers(selftest.Number(args[0])) })
+	selftest.RegisterSized("lose keepers", useWhileKeepersDie)
+	selftest.RegisterSized("kill keepers", killKeepers)
 }
 
 // TestHandlesOfKeepersThatAreKilled does to handles, all at once, what can be
@@ -39,6 +39,7 @@ func TestKeepersKilledInMidFlight(t *testing.T) {
 // status that can be read back. Its argument is a size, of which there are two.
 func underKeepers(t *testing.T, helper string, some, long int) {
 	t.Helper()
+	childtest.NeedSpawnPrograms(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
 	if *selftest.Long {
 		some = long

@@ -17,8 +17,8 @@ import (
 )
 
 func init() {
-	selftest.Register("killed", func(args []string) { startUntilKilled(selftest.Number(args[0])) })
-	selftest.Register("kill", func(args []string) { killStarters(selftest.Number(args[0])) })
+	selftest.RegisterSized("killed", startUntilKilled)
+	selftest.RegisterSized("kill", killStarters)
 }
 
 // TestNothingIsLeftOfAKilledProgram kills programs in the middle of their starts.
@@ -59,7 +59,8 @@ func killStarters(rounds int) {
 		// Where the read cannot have a deadline, that of the tests is the limit.
 		r.SetReadDeadline(time.Now().Add(patience))
 		if _, err := io.Copy(io.Discard, r); err != nil {
-			childtest.Complain("a process is left %v after its program was killed: %v", patience, err)
+			childtest.Complain("a process is left %v after its program was killed: %v",
+				patience, err)
 		}
 		r.Close()
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 func init() {
-	selftest.Register("few descriptors", func(args []string) { startUntilItFails(selftest.Number(args[0]), fewDescriptors) })
-	selftest.Register("few processes", func(args []string) { startUntilItFails(selftest.Number(args[0]), fewProcesses) })
+	selftest.RegisterSized("few descriptors", func(n int) { startUntilItFails(n, fewDescriptors) })
+	selftest.RegisterSized("few processes", func(n int) { startUntilItFails(n, fewProcesses) })
 }
 
 func TestDescriptorsEndInTheMiddleOfStarts(t *testing.T) {

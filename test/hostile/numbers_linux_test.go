@@ -18,7 +18,7 @@ import (
 )
 
 func init() {
-	selftest.Register("few numbers", func(args []string) { signalBesideStrangers(selftest.Number(args[0])) })
+	selftest.RegisterSized("few numbers", signalBesideStrangers)
 }
 
 // TestNoSignalReachesAStranger has a pid namespace with so few numbers that one

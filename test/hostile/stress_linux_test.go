@@ -21,7 +21,7 @@ import (
 )
 
 func init() {
-	selftest.Register("stress", func(args []string) { startInAStorm(selftest.Number(args[0])) })
+	selftest.RegisterSized("stress", startInAStorm)
 }
 
 // TestStartsSurviveTheGoRuntime makes the runtime do all it does to a thread,

@@ -57,7 +57,8 @@ func (s *suspect) check() error {
 	defer s.mu.Unlock()
 	killed := s.killed && state.Signaled() && state.Signal() == syscall.SIGKILL
 	if !killed && state.ExitCode() != int(s.code) {
-		childtest.Complain("child %d with exit code %d, killed: %v; it ended with %v", s.PID(), s.code, s.killed, state)
+		childtest.Complain("child %d with exit code %d, killed: %v; it ended with %v",
+			s.PID(), s.code, s.killed, state)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ import (
 )
 
 func init() {
-	selftest.Register("thieves", func(args []string) { runBesideThieves(selftest.Number(args[0])) })
-	selftest.Register("ignored", func(args []string) { runIgnored(selftest.Number(args[0])) })
+	selftest.RegisterSized("thieves", runBesideThieves)
+	selftest.RegisterSized("ignored", runIgnored)
 }
 
 func TestThieves(t *testing.T) { inEachVariant(t, ward.Attr{}, "thieves", 400, 50_000) }
