@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
@@ -17,7 +18,7 @@ func init() {
 			err = os.Remove(self)
 		}
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		os.Exit(resultOf(startVisible(result, nil, "5")))
 	})
@@ -31,7 +32,7 @@ func init() {
 			err = os.Rename(other, self)
 		}
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		os.Exit(resultOf(startVisible(result, nil, "5")))
 	})
@@ -47,7 +48,7 @@ func TestFunctionOfAProgramThatIsGoneFromDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if state := wait(t, h); state.ExitCode() != 5 {
+			if state := childtest.Wait(t, h); state.ExitCode() != 5 {
 				t.Error(state)
 			}
 		})

@@ -15,18 +15,14 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
 var (
-	result = ward.Func("result", func(args []string) int {
-		code, err := strconv.Atoi(args[0])
-		if err != nil {
-			panic(err)
-		}
-		return code
-	})
-	exits = ward.Func("os.Exit", func([]string) int {
+	// result panics without a number.
+	result = ward.Func("result", func(args []string) int { return selftest.Number(args[0]) })
+	exits  = ward.Func("os.Exit", func([]string) int {
 		defer fmt.Println("a deferred call")
 		os.Exit(7)
 		return 8
@@ -49,9 +45,10 @@ var (
 	})
 	startsHelper = ward.Func("starts a helper", func(args []string) int {
 		if _, ok := os.LookupEnv("WARD_FUNC"); ok {
-			complain("the function has the token, and its child would start one more, and so on")
+			childtest.Complain("the function has the token, " +
+				"and its child would start one more, and so on")
 		}
-		return resultOf(tryStart(nil, "exit", args[0]))
+		return resultOf(childtest.TryStart(nil, "exit", args[0]))
 	})
 	startsFunction = ward.Func("starts a function", func(args []string) int {
 		return resultOf(startVisible(result, nil, args[0]))
@@ -75,11 +72,11 @@ func startVisible(f *ward.Function, attr *ward.Attr, args ...string) (ward.Handl
 // resultOf returns the exit code of a child that a function has started.
 func resultOf(h ward.Handle, err error) int {
 	if err != nil {
-		complain("Start: %v", err)
+		childtest.Complain("Start: %v", err)
 	}
 	state, err := h.Wait(context.Background())
 	if err != nil {
-		complain("Wait: %v", err)
+		childtest.Complain("Wait: %v", err)
 	}
 	return state.ExitCode()
 }
@@ -87,7 +84,7 @@ func resultOf(h ward.Handle, err error) int {
 // runFunction runs f and returns how it ended and what it wrote.
 func runFunction(t *testing.T, f *ward.Function, attr ward.Attr, args ...string) (*ward.State, string) {
 	t.Helper()
-	needBackend(t)
+	childtest.NeedBackend(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -103,56 +100,11 @@ func runFunction(t *testing.T, f *ward.Function, attr ward.Attr, args ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wait(t, h), string(text)
-}
-
-func TestFuncRefusesWhatNoChildCouldFind(t *testing.T) {
-	run := func([]string) int { return 0 }
-	for want, register := range map[string]func(){
-		`"" cannot be the name`:     func() { ward.Func("", run) },
-		`"a\x00b" cannot be the`:    func() { ward.Func("a\x00b", run) },
-		`two functions "result"`:    func() { ward.Func("result", run) },
-		`function "no body" is nil`: func() { ward.Func("no body", nil) },
-		`"late" comes after`:        func() { ward.Func("late", run) },
-	} {
-		func() {
-			defer func() {
-				if text := fmt.Sprint(recover()); !strings.Contains(text, want) {
-					t.Errorf("Func panics with %q, want %q", text, want)
-				}
-			}()
-			register()
-		}()
-	}
-}
-
-// beforeMain, in the environment, has the program start a function while its
-// packages are initialised: for Start, that is a program that never calls Main.
-const beforeMain = "WARD_TEST_BEFORE_MAIN"
-
-func init() {
-	if _, ok := os.LookupEnv(beforeMain); !ok {
-		return
-	}
-	os.Unsetenv(beforeMain)
-	h, err := result.Start(nil, "0")
-	var typed *ward.Error
-	if h != nil || !errors.Is(err, ward.ErrNoMain) || !errors.As(err, &typed) || typed.Op != "start" {
-		complain("Start before Main: %v, %v", h, err)
-	}
-	fmt.Println(err)
-	os.Exit(0)
-}
-
-func TestStartOfAFunctionBeforeMainFails(t *testing.T) {
-	text := runReport(t, &ward.Attr{Env: []string{beforeMain + "="}}, "exit", "3")
-	if !strings.Contains(text, "call it first in func main") {
-		t.Errorf("the error does not say what to do: %q", text)
-	}
+	return childtest.Wait(t, h), string(text)
 }
 
 func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	env := []string{"WARD_FUNC=another", "WARD_TEST_VALUE="}
 	given := ward.Attr{Dir: "dir", Env: slices.Clone(env), Files: []*os.File{nil}, KillOnParentExit: true}
 	attr, err := result.Command(&given, "0")
@@ -170,25 +122,8 @@ func TestStartOfAFunctionIsPrivateAndLeavesAttrAlone(t *testing.T) {
 	}
 }
 
-// A system that has no private children starts no function.
-func TestStartOfAFunctionNeedsPrivate(t *testing.T) {
-	private, want := tryStart(&ward.Attr{Private: true}, "exit", "0")
-	h, err := result.Start(&ward.Attr{Env: append(os.Environ(), selftest.RaceOptions)}, "0")
-	if errors.Is(err, errors.ErrUnsupported) != errors.Is(want, errors.ErrUnsupported) {
-		t.Errorf("Start of a function: %v; Start with Private: %v", err, want)
-	}
-	for _, h := range []ward.Handle{private, h} {
-		if h != nil {
-			wait(t, h)
-		}
-	}
-	if err != nil {
-		t.Skip(err) // such as "Attr.Private is not supported here"
-	}
-}
-
 func TestStartOfAFunctionSaysWhatIsWrong(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	for name, start := range map[string]func() (ward.Handle, error){
 		"NUL in an argument": func() (ward.Handle, error) { return startVisible(result, nil, "a\x00b") },
 		"missing directory": func() (ward.Handle, error) {
@@ -253,7 +188,7 @@ func TestFunctionGetsArgumentsDirectoryAndEnvironment(t *testing.T) {
 }
 
 func TestFunctionWithoutAttrHasTheEnvironment(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	t.Setenv("WARD_TEST_VALUE", "of the program")
 	attr, err := describes.Command(nil)
 	if err != nil {
@@ -279,22 +214,6 @@ func TestTokenInTheCallersEnvironmentDoesNotCount(t *testing.T) {
 		state, text := runFunction(t, f, ward.Attr{Env: []string{"WARD_FUNC=os.Exit"}}, "3")
 		if state.ExitCode() != 3 {
 			t.Errorf("%v\n%s", state, text)
-		}
-	}
-}
-
-func TestUnknownFunctionEndsTheProgram(t *testing.T) {
-	for _, name := range []string{"nobody", ""} {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := start(t, &ward.Attr{Env: []string{"WARD_FUNC=" + name}, Files: []*os.File{nil, nil, w}}, "exit", "3")
-		w.Close()
-		text, _ := io.ReadAll(r)
-		r.Close()
-		if state := wait(t, h); state.ExitCode() != 127 || !strings.Contains(string(text), fmt.Sprintf("no function %q", name)) {
-			t.Errorf("%q: %v\n%s", name, state, text)
 		}
 	}
 }

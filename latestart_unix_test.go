@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
@@ -19,8 +20,8 @@ func init() {
 }
 
 func TestWait4LeavesChildToAStartUnderWay(t *testing.T) {
-	needBackend(t)
-	runReport(t, nil, "late start")
+	childtest.NeedBackend(t)
+	childtest.Report(t, nil, "late start")
 }
 
 // stranger starts a helper that belongs to no handle.
@@ -28,7 +29,7 @@ func stranger(sys *syscall.SysProcAttr, files []uintptr, helper string, args ...
 	path, argv, env := selftest.Command(helper, args...)
 	pid, _, err := syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	return pid
 }
@@ -38,7 +39,7 @@ func waitBesideLateStart() {
 		finish, _ := ward.BeginStart()
 		r, w, err := os.Pipe()
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		pid := ofStart([]uintptr{r.Fd()}, "stdin", "9")
 		if exits {
@@ -49,7 +50,7 @@ func waitBesideLateStart() {
 		go func() {
 			got, err := ward.Wait4(-1, nil, 0, nil)
 			if got > 0 {
-				complain("Wait4 took the child %d of a start", got)
+				childtest.Complain("Wait4 took the child %d of a start", got)
 			}
 			result <- err
 		}()
@@ -57,10 +58,10 @@ func waitBesideLateStart() {
 		h := finish(pid)
 		w.Close()
 		if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 9 || state.SysUsage() == nil {
-			complain("Wait() = %v, %v", state, err)
+			childtest.Complain("Wait() = %v, %v", state, err)
 		}
 		if err := <-result; err != syscall.ECHILD {
-			complain("Wait4: %v", err)
+			childtest.Complain("Wait4: %v", err)
 		}
 		r.Close()
 	}
@@ -70,25 +71,28 @@ func waitBesideLateStart() {
 	pid := stranger(nil, nil, "exit", "3")
 	var status syscall.WaitStatus
 	if got, err := ward.Wait4(-1, &status, 0, nil); got != pid || err != nil || status.ExitStatus() != 3 {
-		complain("Wait4 beside a start that hangs = %d, %v, %#x, want %d", got, err, status, pid)
+		childtest.Complain("Wait4 beside a start that hangs = %d, %v, %#x, want %d",
+			got, err, status, pid)
 	}
 	// What might be its own it holds for a second.
 	pid = ofStart(nil, "exit", "9")
 	other := ofStart(nil, "exit", "4")
-	time.AfterFunc(20*time.Second, func() { complain("Wait4 beside a start that hangs does not return") })
+	time.AfterFunc(20*time.Second, func() {
+		childtest.Complain("Wait4 beside a start that hangs does not return")
+	})
 	got := map[int]int{}
 	for len(got) < 2 {
 		pid, err := ward.Wait4(-1, &status, 0, nil)
 		if err != nil {
-			complain("Wait4 beside a start that hangs: %v", err)
+			childtest.Complain("Wait4 beside a start that hangs: %v", err)
 		}
 		got[pid] = status.ExitStatus()
 	}
 	if want := map[int]int{pid: 9, other: 4}; !maps.Equal(got, want) {
-		complain("Wait4 beside a start that hangs took %v, want %v", got, want)
+		childtest.Complain("Wait4 beside a start that hangs took %v, want %v", got, want)
 	}
 	h := finish(pid) // a start that is later than that loses nothing
 	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 9 || state.SysUsage() == nil {
-		complain("Wait() = %v, %v", state, err)
+		childtest.Complain("Wait() = %v, %v", state, err)
 	}
 }

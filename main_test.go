@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
@@ -14,13 +13,3 @@ func TestMain(m *testing.M) {
 	ward.Main()
 	selftest.Main(m, func() string { return ward.Capabilities().String() })
 }
-
-var (
-	start       = childtest.Start
-	tryStart    = childtest.TryStart
-	startHeld   = childtest.StartHeld
-	wait        = childtest.Wait
-	needBackend = childtest.NeedBackend
-	runReport   = childtest.Report
-	complain    = childtest.Complain
-)

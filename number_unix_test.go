@@ -30,7 +30,7 @@ func TestNumberIsNotSignalledOnceWait4HasTakenTheChild(t *testing.T) {
 			defer ward.Force("backend=fallback")()
 			childtest.NeedAttr(t, &ward.Attr{Tree: true})
 			in, hold := childtest.Pipe(t)
-			h := start(t, &ward.Attr{Tree: true, Files: []*os.File{in}}, "stdin", "6")
+			h := childtest.Start(t, &ward.Attr{Tree: true, Files: []*os.File{in}}, "stdin", "6")
 			ward.HandOver(h, 7<<8)
 			if err := signal(h); err == nil {
 				t.Error("there is no error")
@@ -40,7 +40,7 @@ func TestNumberIsNotSignalledOnceWait4HasTakenTheChild(t *testing.T) {
 			if _, err := syscall.Wait4(h.PID(), &status, 0, nil); err != nil || status.ExitStatus() != 6 {
 				t.Errorf("wait4: %v, status %#x; the child was to exit by itself", err, status)
 			}
-			if state := wait(t, h); state.ExitCode() != 7 {
+			if state := childtest.Wait(t, h); state.ExitCode() != 7 {
 				t.Errorf("Wait() = %v", state)
 			}
 		})

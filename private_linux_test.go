@@ -1,7 +1,6 @@
 package ward_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,23 +21,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var parentOf = childtest.ParentOf
-
 func init() {
-	selftest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
-	selftest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
-	selftest.Register("kill keepers", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
-		killKeepers(n)
-	})
-	selftest.Register("status of a private child", func([]string) { waitForPrivate() })
 	selftest.Register("change", func(args []string) { changeAndCompare(args[0]) })
 }
 
 // withEachPrivacy runs a test for each way to have private children that the
 // system offers. On one that has CLONE_AUTOREAP the keeper is the second.
 func withEachPrivacy(t *testing.T, test func(t *testing.T)) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	t.Run("as offered", test)
 	t.Run("keeper", func(t *testing.T) {
 		defer ward.Force("private=keeper")()
@@ -56,26 +45,14 @@ func startHeldPrivate(t *testing.T, code int) (h ward.Handle, release func()) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h = start(t, &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}, "stdin", strconv.Itoa(code))
+	attr := &ward.Attr{Private: true, Files: []*os.File{r, nil, os.Stderr}}
+	h = childtest.Start(t, attr, "stdin", strconv.Itoa(code))
 	t.Cleanup(func() {
 		w.Close()
 		h.Kill()
 		<-h.Done()
 	})
 	return h, func() { w.Close() }
-}
-
-// waitGone fails the test if a process runs for long. A zombie does not.
-func waitGone(t *testing.T, pid int, what string) {
-	t.Helper()
-	for range 500 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%s, %d, still runs", what, pid)
 }
 
 // takeOrphans takes those that other tests have left to this program as PID 1.
@@ -96,7 +73,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 		h, release := startHeldPrivate(t, 7)
 		// With its exec, a child that the kernel reaps gets an exit signal again:
 		// from then on a wait may find that it runs.
-		mayBeFound := parentOf(h.PID()) == os.Getpid()
+		mayBeFound := childtest.ParentOf(h.PID()) == os.Getpid()
 		try := func(when string) {
 			for name, wait := range map[string]func() (int, error){
 				"wait4(-1)":   func() (int, error) { return unix.Wait4(-1, nil, unix.WNOHANG, nil) },
@@ -117,7 +94,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 		<-h.Done()
 		mayBeFound = false
 		try("after")
-		state := wait(t, h)
+		state := childtest.Wait(t, h)
 		if state.ExitCode() != 7 || state.Recovered() {
 			t.Errorf("state %v, recovered: %v", state, state.Recovered())
 		}
@@ -125,11 +102,12 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 }
 
 func TestKeeperTellsTheResourceUsage(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	release()
-	if state := wait(t, h); state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
+	state := childtest.Wait(t, h)
+	if state.SysUsage() == nil || state.UserTime()+state.SystemTime() <= 0 {
 		t.Errorf("usage %v, user %v, system %v", state.SysUsage(), state.UserTime(), state.SystemTime())
 	}
 }
@@ -140,7 +118,8 @@ func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
 		if _, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true}); fmt.Sprint(err) != fmt.Sprint(want) {
 			t.Errorf("Start: %v, want %v", err, want)
 		}
-		_, err := tryStart(&ward.Attr{Private: true, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}}, "exit", "0")
+		sys := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUTS}
+		_, err := childtest.TryStart(&ward.Attr{Private: true, Sys: sys}, "exit", "0")
 		var typed *ward.Error
 		if !errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &typed) || typed.Op != "start" {
 			t.Errorf("Start with Cloneflags: %v", err)
@@ -149,10 +128,10 @@ func TestPrivateChildFailsToStartLikeAnyOther(t *testing.T) {
 }
 
 func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	for _, settings := range []string{"spawn=std", "backend=fallback"} {
 		restore := ward.Force(settings)
-		h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
+		h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
 		restore()
 		if !errors.Is(err, errors.ErrUnsupported) || h != nil || !strings.Contains(err.Error(), "Private") {
 			t.Errorf("Start with WARDDEBUG=%s: %v, %v", settings, h, err)
@@ -161,39 +140,40 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 }
 
 func TestKeeperGoesWithItsLastChild(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	one, releaseOne := startHeldPrivate(t, 0)
 	two, releaseTwo := startHeldPrivate(t, 0)
-	keeper := parentOf(one.PID())
-	if keeper == os.Getpid() || keeper != parentOf(two.PID()) {
-		t.Fatalf("parents %d and %d, and this program is %d", keeper, parentOf(two.PID()), os.Getpid())
+	keeper := childtest.ParentOf(one.PID())
+	if keeper == os.Getpid() || keeper != childtest.ParentOf(two.PID()) {
+		t.Fatalf("parents %d and %d, and this program is %d",
+			keeper, childtest.ParentOf(two.PID()), os.Getpid())
 	}
 	releaseOne()
-	wait(t, one)
+	childtest.Wait(t, one)
 	time.Sleep(200 * time.Millisecond) // longer than it lingers
 	if err := syscall.Kill(keeper, 0); err != nil {
 		t.Errorf("the keeper of a live child: %v", err)
 	}
 	releaseTwo()
-	wait(t, two)
-	waitGone(t, keeper, "the keeper without children")
+	childtest.Wait(t, two)
+	childtest.WaitGone(t, keeper, "the keeper without children")
 }
 
 func TestChildrenOutliveTheirKeeper(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 9)
-	keeper := parentOf(h.PID())
+	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, keeper, "the killed keeper")
+	childtest.WaitGone(t, keeper, "the killed keeper")
 	if _, err := h.TryWait(); err != ward.ErrRunning {
 		t.Fatalf("TryWait of a child without keeper: %v", err)
 	}
 	next, _ := startHeldPrivate(t, 0)
-	if again := parentOf(next.PID()); again == keeper || again == os.Getpid() {
+	if again := childtest.ParentOf(next.PID()); again == keeper || again == os.Getpid() {
 		t.Errorf("the next child's parent is %d, the first keeper was %d", again, keeper)
 	}
 	release()
@@ -210,10 +190,10 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 }
 
 func TestStoppedKeeperGoesOn(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 3)
-	keeper := parentOf(h.PID())
+	keeper := childtest.ParentOf(h.PID())
 	stop := func() {
 		if err := syscall.Kill(keeper, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
@@ -221,39 +201,18 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 	}
 	stop()
 	release()
-	if state := wait(t, h); state.ExitCode() != 3 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 3 {
 		t.Error(state)
 	}
 	stop() // and then it ends
-	waitGone(t, keeper, "the keeper without children")
-}
-
-// TestPrivateNeedsAStatus refuses what tells the status of a child that the
-// kernel reaps: then the keeper has it.
-func TestPrivateNeedsAStatus(t *testing.T) {
-	needFast(t)
-	runReport(t, nil, "status of a private child")
-}
-
-func waitForPrivate() {
-	ask := selftest.Call{Number: unix.SYS_IOCTL, Arg: 2, Value: unix.PIDFD_GET_INFO}
-	if err := selftest.Refuse(syscall.EPERM, ask); err != nil {
-		complain("%v", err)
-	}
-	h, err := tryStart(&ward.Attr{Private: true}, "exit", "6")
-	if err != nil {
-		complain("%v", err)
-	}
-	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
-		complain("%v, %v", state, err)
-	}
+	childtest.WaitGone(t, keeper, "the keeper without children")
 }
 
 func TestWait4TakesNoKeeper(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
-	keeper := parentOf(h.PID())
+	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -269,171 +228,16 @@ func TestWait4TakesNoKeeper(t *testing.T) {
 	<-h.Done()
 }
 
-func TestKeepersKilledInMidFlight(t *testing.T) {
-	needFast(t)
-	n := 200
-	if *selftest.Long {
-		n = 5000
-	}
-	runReport(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "kill keepers", strconv.Itoa(n))
-}
-
-// killKeepers has a killer after the keepers while children start and end. As
-// this program takes its orphans itself, no status is lost.
-func killKeepers(n int) {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		complain("prctl: %v", err)
-	}
-	stop := make(chan struct{})
-	var killer, starters sync.WaitGroup
-	killed := 0
-	killer.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-			h, err := tryStart(&ward.Attr{Private: true}, "exit", "0")
-			if err != nil {
-				continue
-			}
-			if keeper := parentOf(h.PID()); keeper > 1 && keeper != os.Getpid() && parentOf(keeper) == os.Getpid() {
-				syscall.Kill(keeper, syscall.SIGKILL)
-				killed++
-			}
-		}
-	})
-	var mu sync.Mutex
-	ended := map[string]int{}
-	for range 8 {
-		starters.Go(func() {
-			for i := range n / 8 {
-				outcome := privateOutcome(i % 256)
-				mu.Lock()
-				ended[outcome]++
-				mu.Unlock()
-			}
-		})
-	}
-	starters.Wait()
-	close(stop)
-	killer.Wait()
-	fmt.Printf("%d keepers killed; %v\n", killed, ended)
-	if killed == 0 {
-		complain("this shows nothing")
-	}
-	delete(ended, "right")
-	delete(ended, "not started")
-	if len(ended) > 0 {
-		complain("not all are right or typed errors")
-	}
-	time.Sleep(200 * time.Millisecond) // longer than the last keeper lingers
-	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
-		complain("left behind: %d, %v", pid, err)
-	}
-}
-
-// privateOutcome starts a private child and says what became of it, after another
-// one that cannot be executed.
-func privateOutcome(code int) string {
-	_, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true})
-	var typed *ward.Error // as each of its keepers was killed
-	if !errors.Is(err, syscall.ENOENT) && !errors.As(err, &typed) {
-		return fmt.Sprintf("Start of nothing: %v", err)
-	}
-	h, err := tryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
-	if err != nil {
-		var typed *ward.Error
-		if errors.As(err, &typed) {
-			return "not started"
-		}
-		return err.Error()
-	}
-	state, err := h.Wait(context.Background())
-	switch {
-	case errors.Is(err, ward.ErrStatusLost):
-		return "lost"
-	case err != nil:
-		return err.Error()
-	case state.ExitCode() != code:
-		return fmt.Sprintf("wrong: %v, not %d", state, code)
-	}
-	return "right"
-}
-
-func TestKeeperDiesWithTheProgram(t *testing.T) {
-	needFast(t)
-	fates := []string{"none", "execute"}
-	if os.Getuid() == 0 {
-		fates = append(fates, "give up root")
-	}
-	for _, fate := range fates {
-		t.Run(fate, func(t *testing.T) {
-			r, w, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: []string{"WARDDEBUG=private=keeper"}}, "hold private", fate)
-			w.Close()
-			var keeper, child int
-			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
-				t.Fatal(err)
-			}
-			if fate == "execute" {
-				waitGone(t, keeper, "the keeper of what the program was")
-			} else if err := syscall.Kill(keeper, 0); err != nil {
-				t.Errorf("the keeper of a live child: %v", err)
-			}
-			if err := h.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			wait(t, h)
-			waitGone(t, keeper, "the keeper of a killed program")
-			waitGone(t, child, "the child, whose input the program held,")
-		})
-	}
-}
-
-// inherited stays open as long as this program, whatever it executes.
-var inherited *os.File
-
-// holdPrivate starts a private child that lives until inherited is closed, and
-// prints the pids of its keeper and of itself.
-func holdPrivate(fate string) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		complain("%v", err)
-	}
-	inherited = w
-	unix.FcntlInt(w.Fd(), unix.F_SETFD, 0)
-	h, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
-	if err != nil {
-		complain("%v", err)
-	}
-	if fate == "give up root" {
-		if err := syscall.Setuid(65534); err != nil {
-			complain("%v", err)
-		}
-	}
-	fmt.Println(parentOf(h.PID()), h.PID())
-	if fate == "execute" {
-		path, argv, env := selftest.Command("sleep")
-		complain("%v", syscall.Exec(path, argv, env))
-	}
-	select {}
-}
-
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
-	needFast(t)
+	childtest.NeedSpawnPrograms(t)
 	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
 	if os.Getuid() == 0 {
 		changes = append(changes, "ids", "ids of a thread", "bounding set of a thread")
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
-			runReport(t, &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}, "change", change)
+			attr := &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}
+			childtest.Report(t, attr, "change", change)
 		})
 	}
 }
@@ -444,7 +248,7 @@ func changeAndCompare(change string) {
 	runtime.LockOSThread()
 	must := func(err error) {
 		if err != nil {
-			complain("%s: %v", change, err)
+			childtest.Complain("%s: %v", change, err)
 		}
 	}
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
@@ -457,10 +261,10 @@ func changeAndCompare(change string) {
 	}
 	r, w, err := os.Pipe()
 	must(err)
-	first, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+	first, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
 	must(err)
 	defer func() { w.Close(); <-first.Done() }() // to kill it may not be allowed
-	keeper := parentOf(first.PID())
+	keeper := childtest.ParentOf(first.PID())
 
 	switch change {
 	case "directory":
@@ -484,14 +288,14 @@ func changeAndCompare(change string) {
 		must(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) // or /proc/self is root's
 	case "ids of a thread":
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
-			complain("setresuid: %v", errno)
+			childtest.Complain("setresuid: %v", errno)
 		}
 	case "bounding set of a thread":
 		must(unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT, 0, 0, 0))
 	}
 	if strings.HasSuffix(change, "of a thread") {
 		if _, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true}); !errors.Is(err, errors.ErrUnsupported) {
-			complain("Start with %s: %v", change, err)
+			childtest.Complain("Start with %s: %v", change, err)
 		}
 		return
 	}
@@ -503,13 +307,13 @@ func changeAndCompare(change string) {
 	must(err)
 	defer func() { plain.Kill(); <-plain.Done() }()
 	want, got := report(plain.PID()), report(private.PID())
-	same := parentOf(private.PID()) == keeper
+	same := childtest.ParentOf(private.PID()) == keeper
 	if kept := []string{"directory", "signals"}; same != slices.Contains(kept, change) {
-		complain("the same keeper after a change: %v", same)
+		childtest.Complain("the same keeper after a change: %v", same)
 	}
 	delete(want, "PPid")
 	delete(got, "PPid")
 	if lines := differ(want, got, 0); len(lines) > 0 {
-		complain("%s", strings.Join(lines, "\n"))
+		childtest.Complain("%s", strings.Join(lines, "\n"))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 // However many children exit, and live: a Reaper's rounds take a bounded share.
@@ -21,10 +22,11 @@ func TestReaperRestsTwentyTimesAsLongAsItWorks(t *testing.T) {
 		rounds, busy = ward.RunCounted(ctx, new(ward.Reaper))
 	}()
 	for range 20 {
-		startHeld(t)
+		childtest.StartHeld(t)
 	}
 	for i := range 100 {
-		if state := wait(t, start(t, nil, "exit", strconv.Itoa(i))); state.ExitCode() != i {
+		h := childtest.Start(t, nil, "exit", strconv.Itoa(i))
+		if state := childtest.Wait(t, h); state.ExitCode() != i {
 			t.Errorf("child %d: %v", i, state)
 		}
 	}

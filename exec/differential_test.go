@@ -60,13 +60,13 @@ func init() {
 		input, _ := io.ReadAll(os.Stdin)
 		_, err := os.NewFile(3, "extra").Stat()
 		fmt.Printf("%q %s %s %q %d %v ", args, dir, os.Getenv("PWD"), os.Getenv("WARD_TEST_VALUE"), len(input), err == nil)
-		fmt.Fprint(os.Stderr, strings.Repeat("e", 70_000)[:number(args[1])])
+		fmt.Fprint(os.Stderr, strings.Repeat("e", 70_000)[:selftest.Number(args[1])])
 		if args[0] == "signal" {
 			self, _ := os.FindProcess(os.Getpid())
 			self.Kill()
 			select {}
 		}
-		os.Exit(number(args[0]))
+		os.Exit(selftest.Number(args[0]))
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -26,9 +25,9 @@ func init() {
 	// write prints so many bytes to standard output and to standard error, and
 	// exits with a code.
 	selftest.Register("write", func(args []string) {
-		fmt.Print(strings.Repeat("o", number(args[0])))
-		fmt.Fprint(os.Stderr, strings.Repeat("e", number(args[1])))
-		os.Exit(number(args[2]))
+		fmt.Print(strings.Repeat("o", selftest.Number(args[0])))
+		fmt.Fprint(os.Stderr, strings.Repeat("e", selftest.Number(args[1])))
+		os.Exit(selftest.Number(args[2]))
 	})
 
 	// leave exits with 0 and leaves a child that holds standard output and
@@ -63,14 +62,6 @@ func startHolder() *exec.Cmd {
 	}
 	fmt.Println("started")
 	return child
-}
-
-func number(arg string) int {
-	n, err := strconv.Atoi(arg)
-	if err != nil {
-		panic(err)
-	}
-	return n
 }
 
 // helper returns a Cmd for a helper of this package or of selftest.

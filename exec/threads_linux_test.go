@@ -16,7 +16,9 @@ import (
 )
 
 func init() {
-	selftest.Register("wait for many", func(args []string) { waitForMany(args[0], number(args[1])) })
+	selftest.Register("wait for many", func(args []string) {
+		waitForMany(args[0], selftest.Number(args[1]))
+	})
 }
 
 // TestWaitsAndCopiesNeedNoThreads counts in a process of its own: threads that

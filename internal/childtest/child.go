@@ -5,6 +5,7 @@ package childtest
 import (
 	"context"
 	"os"
+	"os/exec"
 	"runtime"
 	"testing"
 
@@ -34,14 +35,16 @@ func StartProgram(name string, argv []string, attr *ward.Attr) (ward.Handle, err
 	return h, err
 }
 
-// TryStart starts a helper. Without attr it has no files.
+// TryStart starts a helper. Without attr it has no files. Attr.Env is added to what
+// the helper needs.
 func TryStart(attr *ward.Attr, helper string, args ...string) (ward.Handle, error) {
 	var a ward.Attr
 	if attr != nil {
 		a = *attr
 	}
 	path, argv, env := selftest.Command(helper, args...)
-	a.Env = append(env, a.Env...)
+	// Of two values of a variable a Go program has the first, and attr's is to win.
+	a.Env = (&exec.Cmd{Env: append(env, a.Env...)}).Environ()
 	return StartProgram(path, argv, &a)
 }
 

@@ -7,12 +7,46 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
+	"time"
 
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
 
 // Nobody is a user whom RLIMIT_NPROC and the permissions of files bind.
 const Nobody = 65534
+
+// NeedSpawnPrograms skips a test where the system cannot have spawn programs.
+// Where it can, they must be in use.
+func NeedSpawnPrograms(t *testing.T) {
+	t.Helper()
+	switch caps, variable := ward.Capabilities(), Chosen(); {
+	case caps.Spawn == "fast":
+	case runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64":
+		t.Skip("no spawn programs on " + runtime.GOARCH)
+	case variable != "":
+		t.Skipf("the environment variable %s takes the spawn programs away from this run", variable)
+	case selftest.KernelBefore(5, 9):
+		t.Skip("no close_range with CLOSE_RANGE_UNSHARE before Linux 5.9")
+	default:
+		t.Fatalf("no spawn programs: %v", caps)
+	}
+}
+
+// WaitGone fails the test if a process runs for long. A zombie does not.
+func WaitGone(t *testing.T, pid int, what string) {
+	t.Helper()
+	for range 500 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%s, %d, still runs", what, pid)
+}
 
 // Tiny returns the path of a program that is in memory only.
 func Tiny(image []byte) (path string, err error) {

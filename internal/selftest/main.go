@@ -43,6 +43,11 @@ func Register(name string, f func(args []string)) {
 	helpers[name] = f
 }
 
+// RegisterSized adds a helper whose argument is a number.
+func RegisterSized(name string, f func(n int)) {
+	Register(name, func(args []string) { f(Number(args[0])) })
+}
+
 // Command returns path, arguments and environment of a child that runs the
 // helper name.
 func Command(name string, args ...string) (path string, argv, env []string) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
@@ -18,7 +19,7 @@ func init() {
 }
 
 func TestChildWithoutEnvHasTheProgramsOwn(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	// Without its environment the child would run these tests.
 	path, argv, env := selftest.Command("print value", "-test.run=^$")
 	for _, entry := range append(env, "WARD_TEST_VALUE=of the program") {
@@ -26,42 +27,42 @@ func TestChildWithoutEnvHasTheProgramsOwn(t *testing.T) {
 			t.Setenv(name, value)
 		}
 	}
-	r, w := pipe(t)
-	h, err := startProgram(path, argv, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}})
+	r, w := childtest.Pipe(t)
+	h, err := childtest.StartProgram(path, argv, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
 	got, err := io.ReadAll(r)
-	wait(t, h)
+	childtest.Wait(t, h)
 	if string(got) != "of the program" || err != nil {
 		t.Errorf("child has %q, %v", got, err)
 	}
 }
 
 func TestMisspeltSettingIsAnErrorOfStart(t *testing.T) {
-	runReport(t, nil, "misspelt")
+	childtest.Report(t, nil, "misspelt")
 }
 
 // Other programs use the variable WARD for something else.
 func TestVariableWARDIsNotLookedAt(t *testing.T) {
-	runReport(t, nil, "unrelated")
+	childtest.Report(t, nil, "unrelated")
 }
 
 func startWithUnrelatedVariable() {
 	os.Setenv("WARD", "ICU")
-	h, err := tryStart(nil, "exit", "0")
+	h, err := childtest.TryStart(nil, "exit", "0")
 	if err != nil {
-		complain("Start() = %v", err)
+		childtest.Complain("Start() = %v", err)
 	}
 	<-h.Done()
 }
 
 func startWithMisspeltSetting() {
 	os.Setenv("WARDDEBUG", "bakend=fallback") // which the first start reads
-	h, err := tryStart(nil, "exit", "0")
+	h, err := childtest.TryStart(nil, "exit", "0")
 	var typed *ward.Error
 	if !errors.As(err, &typed) || typed.Op != "start" || !strings.Contains(err.Error(), `"bakend"`) {
-		complain("Start() = %v, %v", h, err)
+		childtest.Complain("Start() = %v, %v", h, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +22,7 @@ func init() {
 	// mark writes to each descriptor that args names its number, a byte.
 	selftest.Register("mark", func(args []string) {
 		for _, arg := range args {
-			fd, _ := strconv.Atoi(arg)
+			fd := selftest.Number(arg)
 			if _, err := syscall.Write(fd, []byte(arg)); err != nil {
 				os.Exit(100 + fd)
 			}
@@ -29,13 +30,13 @@ func init() {
 	})
 	selftest.Register("in a session", func([]string) {
 		if pgrp, err := unix.Getpgid(0); pgrp != os.Getpid() {
-			complain("process %d is in group %d, %v", os.Getpid(), pgrp, err)
+			childtest.Complain("process %d is in group %d, %v", os.Getpid(), pgrp, err)
 		}
 	})
 }
 
 func TestEachFileHasItsIndexAsNumber(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	const pipes = 3
 	for _, files := range [][]int{ // for each index the pipe, or -1
 		{0, 1, 2},
@@ -47,7 +48,7 @@ func TestEachFileHasItsIndexAsNumber(t *testing.T) {
 		t.Run(fmt.Sprint(files), func(t *testing.T) {
 			var readers, writers [pipes]*os.File
 			for i := range pipes {
-				readers[i], writers[i] = pipe(t)
+				readers[i], writers[i] = childtest.Pipe(t)
 			}
 			attr := &ward.Attr{Files: make([]*os.File, len(files))}
 			var numbers []string
@@ -59,14 +60,14 @@ func TestEachFileHasItsIndexAsNumber(t *testing.T) {
 					want[p] += strconv.Itoa(i)
 				}
 			}
-			h := start(t, attr, "mark", numbers...)
+			h := childtest.Start(t, attr, "mark", numbers...)
 			for i := range pipes {
 				writers[i].Close()
 				if got, err := io.ReadAll(readers[i]); string(got) != want[i] || err != nil {
 					t.Errorf("pipe %d is the descriptors %q of the child, want %q (%v)", i, got, want[i], err)
 				}
 			}
-			if state := wait(t, h); !state.Success() {
+			if state := childtest.Wait(t, h); !state.Success() {
 				t.Errorf("Wait() = %v", state)
 			}
 		})
@@ -74,7 +75,7 @@ func TestEachFileHasItsIndexAsNumber(t *testing.T) {
 }
 
 func TestSysIsHonouredAndLeftAlone(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	for _, set := range []func(*syscall.SysProcAttr){
 		func(sys *syscall.SysProcAttr) { sys.Setsid = true },
 		func(sys *syscall.SysProcAttr) { sys.Setpgid = true },
@@ -82,7 +83,7 @@ func TestSysIsHonouredAndLeftAlone(t *testing.T) {
 		var sys, before syscall.SysProcAttr
 		set(&sys)
 		set(&before)
-		runReport(t, &ward.Attr{Sys: &sys}, "in a session")
+		childtest.Report(t, &ward.Attr{Sys: &sys}, "in a session")
 		if !reflect.DeepEqual(sys, before) {
 			t.Errorf("Start has changed %+v to %+v", before, sys)
 		}
@@ -91,7 +92,7 @@ func TestSysIsHonouredAndLeftAlone(t *testing.T) {
 
 // TestStateSpeaksLikeTheStandardLibrary compares with os.ProcessState.
 func TestStateSpeaksLikeTheStandardLibrary(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	for _, e := range []ending{{code: 0}, {code: 3}, {signal: syscall.SIGKILL}, {signal: syscall.SIGTERM}} {
 		helper, arg := e.command()
 		path, argv, env := selftest.Command(helper, arg)
@@ -103,7 +104,7 @@ func TestStateSpeaksLikeTheStandardLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := wait(t, start(t, nil, helper, arg))
+		got := childtest.Wait(t, childtest.Start(t, nil, helper, arg))
 		say := func(s interface {
 			String() string
 			ExitCode() int

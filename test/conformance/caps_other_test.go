@@ -15,7 +15,7 @@ func natural() ward.Caps {
 	case "darwin", "ios":
 		return ward.Caps{Backend: "kqueue", Spawn: "std", Tier: ward.TierRecoverable}
 	case "freebsd":
-		if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" || built("-tags", "wardkqueue") {
+		if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
 			return ward.Caps{Backend: "kqueue", Spawn: "std", Tier: ward.TierRecoverable}
 		}
 		return ward.Caps{Backend: "procdesc", Spawn: "fast", Tier: ward.TierPrivate}

@@ -20,36 +20,41 @@ func init() {
 	selftest.Register("forbidden", func(args []string) { startInForbidden(args[0]) })
 }
 
-// asNobody runs a helper as a user without privileges.
-func asNobody(t *testing.T, helper string, args ...string) {
-	if os.Getuid() != 0 {
-		runReport(t, nil, helper, args...)
-		return
+// reportOfNobody runs a helper as a user without privileges.
+func reportOfNobody(t *testing.T, helper string, args ...string) {
+	attr := new(ward.Attr)
+	if os.Getuid() == 0 {
+		attr.Sys = asNobody()
 	}
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}}}, helper, args...)
+	childtest.Report(t, attr, helper, args...)
 }
 
-func TestStartBeyondTheProcessLimitFails(t *testing.T) { asNobody(t, "nproc") }
+func asNobody() *syscall.SysProcAttr {
+	nobody := &syscall.Credential{Uid: childtest.Nobody, Gid: childtest.Nobody}
+	return &syscall.SysProcAttr{Credential: nobody}
+}
+
+func TestStartBeyondTheProcessLimitFails(t *testing.T) { reportOfNobody(t, "nproc") }
 
 func startBeyondLimit() {
 	path, argv, env := selftest.Command("exit", "0")
-	if h, err := startProgram(path, argv, &ward.Attr{Env: env}); err != nil {
-		complain("Start without a limit: %v", err)
+	if h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env}); err != nil {
+		childtest.Complain("Start without a limit: %v", err)
 	} else {
 		h.Wait(context.Background())
 	}
 	childtest.IdleThreads(16)
 	limit := unix.Rlimit{Cur: 1, Max: 1}
 	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
-		complain("setrlimit: %v", err)
+		childtest.Complain("setrlimit: %v", err)
 	}
-	h, err := startProgram(path, argv, &ward.Attr{Env: env})
+	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env})
 	var typed *fs.PathError
 	if !errors.Is(err, syscall.EAGAIN) || !errors.As(err, &typed) {
-		complain("Start() = %v, %v; want EAGAIN", h, err)
+		childtest.Complain("Start() = %v, %v; want EAGAIN", h, err)
 	}
 	if _, err := syscall.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
-		complain("a child is left: %v", err)
+		childtest.Complain("a child is left: %v", err)
 	}
 }
 
@@ -58,23 +63,23 @@ func TestStartInAForbiddenDirectoryFails(t *testing.T) {
 	if err := os.Chmod(dir, 0); err != nil {
 		t.Fatal(err)
 	}
-	asNobody(t, "forbidden", dir)
+	reportOfNobody(t, "forbidden", dir)
 }
 
 func startInForbidden(dir string) {
 	path, argv, env := selftest.Command("exit", "0")
-	h, err := startProgram(path, argv, &ward.Attr{Dir: dir, Env: env})
+	h, err := childtest.StartProgram(path, argv, &ward.Attr{Dir: dir, Env: env})
 	var typed *fs.PathError
 	if !errors.Is(err, syscall.EACCES) || !errors.As(err, &typed) {
-		complain("Start(%s) in %s = %v, %v; want EACCES", path, dir, h, err)
+		childtest.Complain("Start(%s) in %s = %v, %v; want EACCES", path, dir, h, err)
 	}
-	h, err = startProgram(path, argv, &ward.Attr{Env: env})
+	h, err = childtest.StartProgram(path, argv, &ward.Attr{Env: env})
 	if err != nil {
-		complain("Start elsewhere: %v", err)
+		childtest.Complain("Start elsewhere: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if state, err := h.Wait(ctx); err != nil || !state.Success() {
-		complain("Wait() = %v, %v", state, err)
+		childtest.Complain("Wait() = %v, %v", state, err)
 	}
 }

@@ -5,8 +5,8 @@
 //	go test ./test/conformance              on this system
 //	go test ./test/conformance -args -long  at full size
 //
-// TestVariants runs all the others again: for each choice that the variable WARDDEBUG
-// in the environment can force; with children that are all private; and, on
+// TestVariants runs all the others again: for each choice that the variable
+// WARDDEBUG in the environment can force; with children that are all private; and, on
 // Linux, under seccomp filters that refuse what the package lives on. A variant
 // is the test binary in a process of its own, and can be run alone:
 //
@@ -16,4 +16,119 @@
 //
 // The binary that go test -c builds needs no other file, no shell and no
 // parent: it may be PID 1.
+//
+// # What shows what
+//
+// The promises of package ward, and the tests of each. Those of other folders are
+// in test/hostile, which has the counts, and in the root, where a test needs a name
+// that is not exported.
+//
+// 1. Wait gives the child's own status to any number of callers, any number of
+// times, and honours a context:
+//
+//	TestWaitReturnsExitCode
+//	TestWaitGivesEveryCallerTheSameResult
+//	TestEveryStatusIsRight
+//	TestEarlyExitsAreHeard
+//	TestExitIsHeardWhileAGrandchildKeepsThePipe
+//	TestStopOfATracedChildIsNoExit
+//	TestCloseLeavesWaitInProgressAlone
+//	TestNextEndsWithItsContext
+//	TestEveryExitCodeIsAnOrdinaryOne
+//	test/hostile TestStartsSurviveTheGoRuntime
+//
+// 2. Kill and Signal reach that process or nobody; after the exit they return
+// os.ErrProcessDone and ESRCH, without a system call:
+//
+//	TestKillEndsTheChild
+//	TestKillAfterTheExitMakesNoSystemCall
+//	TestHandleIsThePidfdUntilWithHandleReturns
+//	TestHandleIsAProcessDescriptor
+//	TestHandleIsThatOfTheProcess
+//	TestKillTreeLeavesOthersAlone
+//	test/hostile TestNoSignalReachesAStranger
+//	ward TestNumberIsNotSignalledOnceWait4HasTakenTheChild
+//	ward TestSignalOfANumberThatNobodyHasIsProcessDone
+//
+// 3. A foreign wait4(-1) cannot make us lose a status where the kernel allows
+// that, and else Wait returns ErrStatusLost, never a status that is made up:
+//
+//	TestThievesTakeNoStatusUnnoticed
+//	TestIgnoredSIGCHLDIsAThief
+//	TestStatusThatWaitByGroupTookIsReadBack
+//	TestLoopOverWait4
+//	TestWait4LeavesChildrenToTheirHandles
+//	TestReaperOfSubreaperTakesOrphansOnly
+//	TestReaperOfPID1TakesOrphansOnly
+//	test/hostile TestThieves
+//	test/hostile TestIgnoredSIGCHLD
+//	test/hostile TestHandlesOfKeepersThatAreKilled
+//	ward TestWait4LeavesChildToAStartUnderWay
+//	ward TestStatusIsReadInTheMiddleOfAReap
+//
+// 4. Private children are invisible to the waits of others and raise no SIGCHLD,
+// or Start fails with errors.ErrUnsupported:
+//
+//	TestPrivateIsGivenOrRefusedByName
+//	TestPrivateChildrenRaiseNoSIGCHLD
+//	TestPrivateChildIsNotSeenByWait
+//	TestPrivateIsRefusedWhereTheChildWouldNotBe
+//	TestPrivateIsEveryChild
+//	TestPrivateNeedsAStatus
+//	TestStartOfAFunctionNeedsPrivate
+//	test/hostile TestThieves
+//	test/hostile TestKeepersKilledInMidFlight
+//	ward TestNoWaitTakesAPrivateChild
+//	ward TestPrivateIsRefusedWhereItCannotBe
+//
+// 5. However many children wait, they need a constant number of threads, and in a
+// Set no goroutine:
+//
+//	TestWaitingChildrenNeedNoThreads
+//	TestMembersOfASetNeedNoGoroutine
+//
+// 6. A handle that is dropped leaks nothing, and with no live child there is
+// neither goroutine nor descriptor. TestMain looks for both, and for zombies, at the
+// end of each run:
+//
+//	TestDroppedHandleIsReaped
+//	TestClosedHandleRefusesAndItsChildIsReaped
+//	TestIdlePackageHoldsNoGoroutine
+//	TestStartWithoutDescriptorsFailsAndLeavesNothing
+//	TestStartsLeaveNoHandle
+//	TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt
+//	TestTreeIsLetGoOf
+//	TestWhoIsLetGoOfIsReaped
+//	test/hostile TestNothingIsLeftOfAKilledProgram
+//	test/hostile TestDescriptorsEndInTheMiddleOfStarts
+//	test/hostile TestProcessesEndInTheMiddleOfStarts
+//	ward TestKeeperGoesWithItsLastChild
+//
+// 7. It holds where programs run, in containers and under filters: Capabilities
+// and errors say what is missing:
+//
+//	TestVariants
+//	TestCapabilitiesAreThoseOfTheSystem
+//	TestFeaturesThatAFilterRefusesAreNamed
+//	TestRefusedCallsLeaveAWayToStart
+//	TestCallsThatKillAreFoundOutFirst
+//	TestWait4WhereAFilterRefusesPidfdOpen
+//	TestStartGivesWhatIsAskedForOrNamesIt
+//	TestStartSaysWhatIsWrong
+//	TestMisspeltSettingIsAnErrorOfStart
+//
+// 8. What a child or a keeper shares with the program gives nobody more than
+// package os/exec would:
+//
+//	TestEachFileHasItsIndexAsNumber
+//	TestNilFileGivesNoHandle
+//	TestStartWithCredentialLeavesTheProgramDumpable
+//	TestStartInAForbiddenDirectoryFails
+//	TestChildDiesWhenTheProgramExecutesAnotherOne
+//	TestKeeperDiesWithTheProgram
+//	ward TestSpawnProgramDoesWhatTheStandardLibraryDoes
+//	ward TestNoStrayDescriptorReachesTheChild
+//	ward TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt
+//	ward TestChildTakesNamespacesFromTheCallersThread
+//	ward TestPrivateChildHasWhatTheProgramHasByNow
 package conformance

@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 // TestEarlyExitsAreHeard kills children right after their start: most of them
 // exit while the package takes note of them.
 func TestEarlyExitsAreHeard(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	n, parallel := children()
 	var wg sync.WaitGroup
 	for range parallel {
 		wg.Go(func() {
 			for range n / parallel {
-				h, err := tryStart(nil, "exit", "0")
+				h, err := childtest.TryStart(nil, "exit", "0")
 				if err != nil {
 					t.Error(err)
 					return

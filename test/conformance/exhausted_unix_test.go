@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
 func init() { selftest.Register("exhaust", func([]string) { exhaust() }) }
 
 func TestStartWithoutDescriptorsFailsAndLeavesNothing(t *testing.T) {
-	runReport(t, nil, "exhaust")
+	childtest.Report(t, nil, "exhaust")
 }
 
 // exhaust leaves 0, 1, 2 ... descriptors free and starts a child, until there
@@ -38,10 +39,10 @@ func exhaust() {
 	for {
 		free := unused()
 		path, argv, env := selftest.Command("exit", "0")
-		h, err := startProgram(path, argv, &ward.Attr{Env: env})
+		h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env})
 		if err == nil {
 			if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-				complain("with %d free: Wait() = %v, %v", free, state, err)
+				childtest.Complain("with %d free: Wait() = %v, %v", free, state, err)
 			}
 			fmt.Printf("a start needs %d descriptors\n", free)
 			break
@@ -49,7 +50,7 @@ func exhaust() {
 		var typed *ward.Error
 		var failed *fs.PathError
 		if !errors.Is(err, syscall.EMFILE) || !errors.As(err, &typed) && !errors.As(err, &failed) {
-			complain("with %d free: %T %v", free, err, err)
+			childtest.Complain("with %d free: %T %v", free, err, err)
 		}
 		left := unused()
 		for begin := time.Now(); left != free && time.Since(begin) < time.Second; left = unused() {
@@ -60,10 +61,10 @@ func exhaust() {
 		case free-left <= poller:
 			poller = 0
 		default:
-			complain("with %d free: %d after the start failed with %v", free, left, err)
+			childtest.Complain("with %d free: %d after the start failed with %v", free, left, err)
 		}
 		if _, err := syscall.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
-			complain("with %d free: a child is left: %v", free, err)
+			childtest.Complain("with %d free: a child is left: %v", free, err)
 		}
 		syscall.Close(taken[len(taken)-1])
 		taken = taken[:len(taken)-1]

@@ -25,7 +25,7 @@ func init() {
 			err = syscall.Setpgid(0, group)
 		}
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		childtest.Fates["stay"]()
 	}
@@ -38,7 +38,7 @@ func init() {
 			Sys:   &syscall.SysProcAttr{Setsid: true},
 		})
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
@@ -46,7 +46,7 @@ func init() {
 }
 
 func TestTreeIsAGroupOfItsOwn(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	for name, c := range map[string]struct {
 		sys  syscall.SysProcAttr
 		want error
@@ -59,14 +59,14 @@ func TestTreeIsAGroupOfItsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sys := c.sys
-			h, err := tryStart(&ward.Attr{Tree: true, Sys: &sys}, "in a session")
+			h, err := childtest.TryStart(&ward.Attr{Tree: true, Sys: &sys}, "in a session")
 			if !errors.Is(err, c.want) {
 				t.Fatalf("Start: %v, want %v", err, c.want)
 			}
 			if !reflect.DeepEqual(sys, c.sys) {
 				t.Errorf("Start has changed %+v to %+v", c.sys, sys)
 			}
-			if err == nil && !wait(t, h).Success() {
+			if err == nil && !childtest.Wait(t, h).Success() {
 				t.Error("the child leads no group")
 			}
 		})
@@ -74,7 +74,7 @@ func TestTreeIsAGroupOfItsOwn(t *testing.T) {
 }
 
 func TestKillTreeKillsAChildThatHasLeftItsGroup(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	if group, err := unix.Getpgid(0); group == 0 || err != nil {
 		t.Skipf("no group to go to: this program's own is not of its pid namespace (%v)", err)
 	}
@@ -89,7 +89,7 @@ func TestKillTreeKillsAChildThatHasLeftItsGroup(t *testing.T) {
 	if err := h.KillTree(); err != nil {
 		t.Error(err)
 	}
-	if state := wait(t, h); state.Signal() != syscall.SIGKILL {
+	if state := childtest.Wait(t, h); state.Signal() != syscall.SIGKILL {
 		t.Errorf("Wait() = %v", state)
 	}
 	f.MustEnd(t)
@@ -97,17 +97,17 @@ func TestKillTreeKillsAChildThatHasLeftItsGroup(t *testing.T) {
 
 // TestKillTreeDoesNotFindASession shows what the documentation of Attr.Tree says.
 func TestKillTreeDoesNotFindASession(t *testing.T) {
-	needBackend(t)
-	in, hold := pipe(t)
-	out, w := pipe(t)
-	h := start(t, &ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "daemon")
+	childtest.NeedBackend(t)
+	in, hold := childtest.Pipe(t)
+	out, w := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "daemon")
 	in.Close()
 	w.Close()
 	childtest.ReadLine(t, out)
 	if err := h.KillTree(); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, h)
+	childtest.Wait(t, h)
 	out.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	if _, err := io.Copy(io.Discard, out); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the daemon does not live on: %v", err)

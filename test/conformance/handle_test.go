@@ -21,7 +21,7 @@ import (
 
 func TestWaitReturnsExitCode(t *testing.T) {
 	for _, code := range []int{0, 1, 42, 255} {
-		state := wait(t, start(t, nil, "exit", strconv.Itoa(code)))
+		state := childtest.Wait(t, childtest.Start(t, nil, "exit", strconv.Itoa(code)))
 		if state.ExitCode() != code || !state.Exited() || state.Success() != (code == 0) {
 			t.Errorf("exit %d: got %v, ExitCode %d", code, state, state.ExitCode())
 		}
@@ -32,7 +32,7 @@ func TestWaitReturnsExitCode(t *testing.T) {
 }
 
 func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	var wg, ended sync.WaitGroup
 	results := make(chan *ward.State, 100)
 	for i := range 100 {
@@ -61,7 +61,7 @@ func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 	ended.Wait()
 	h.Release()
 	wg.Wait()
-	first := wait(t, h)
+	first := childtest.Wait(t, h)
 	for range len(results) {
 		if state := <-results; state != first {
 			t.Errorf("Wait returned %p to one caller and %p to another", state, first)
@@ -75,7 +75,7 @@ func TestWaitGivesEveryCallerTheSameResult(t *testing.T) {
 }
 
 func TestTryWaitTellsRunningFromExited(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	if state, err := h.TryWait(); err != ward.ErrRunning || state != nil {
 		t.Fatalf("TryWait while it runs: %v, %v", state, err)
 	}
@@ -92,11 +92,11 @@ func TestTryWaitTellsRunningFromExited(t *testing.T) {
 }
 
 func TestKillEndsTheChild(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	if err := h.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if state := wait(t, h); state.Success() {
+	if state := childtest.Wait(t, h); state.Success() {
 		t.Errorf("killed child: %v", state)
 	}
 	if err := h.Kill(); !errors.Is(err, os.ErrProcessDone) {
@@ -105,7 +105,7 @@ func TestKillEndsTheChild(t *testing.T) {
 }
 
 func TestSignalOfAStrangeTypeIsUnsupported(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	if err := h.Signal(strangeSignal{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Signal: %v", err)
 	}
@@ -117,7 +117,7 @@ func (strangeSignal) String() string { return "strange" }
 func (strangeSignal) Signal()        {}
 
 func TestClosedHandleRefusesAndItsChildIsReaped(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestClosedHandleRefusesAndItsChildIsReaped(t *testing.T) {
 }
 
 func TestCloseLeavesWaitInProgressAlone(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	result := make(chan error)
 	go func() {
 		_, err := h.Wait(context.Background())
@@ -156,7 +156,7 @@ func TestCloseLeavesWaitInProgressAlone(t *testing.T) {
 }
 
 func TestKillTreeWithoutTreeIsUnsupported(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	if err := h.KillTree(); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("KillTree: %v", err)
 	}
@@ -174,9 +174,9 @@ func TestStartGivesWhatIsAskedForOrNamesIt(t *testing.T) {
 		"KillOnParentExit": {KillOnParentExit: true},
 		"Tree":             {Tree: true},
 	} {
-		h, err := tryStart(attr, "exit", "7")
+		h, err := childtest.TryStart(attr, "exit", "7")
 		if err == nil {
-			if state := wait(t, h); state.ExitCode() != 7 {
+			if state := childtest.Wait(t, h); state.ExitCode() != 7 {
 				t.Errorf("child with %s: %v", name, state)
 			}
 			continue
@@ -192,15 +192,15 @@ func TestStartGivesWhatIsAskedForOrNamesIt(t *testing.T) {
 
 func TestIdlePackageHoldsNoGoroutine(t *testing.T) {
 	for range 3 { // and starts again
-		wait(t, start(t, nil, "exit", "0"))
+		childtest.Wait(t, childtest.Start(t, nil, "exit", "0"))
 		noGoroutines(t)
 	}
 }
 
 func TestDroppedHandleIsReaped(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	for range 20 {
-		if _, err := tryStart(nil, "exit", "1"); err != nil {
+		if _, err := childtest.TryStart(nil, "exit", "1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -227,7 +227,7 @@ func TestChildGetsArgumentsDirectoryEnvironmentAndFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := start(t, &ward.Attr{
+	h := childtest.Start(t, &ward.Attr{
 		Dir:   dir,
 		Env:   []string{"WARD_TEST_VALUE=of the child"},
 		Files: []*os.File{nil, w, os.Stderr},
@@ -237,7 +237,7 @@ func TestChildGetsArgumentsDirectoryEnvironmentAndFiles(t *testing.T) {
 	for in := bufio.NewScanner(r); in.Scan(); {
 		lines = append(lines, in.Text())
 	}
-	wait(t, h)
+	childtest.Wait(t, h)
 	want := []string{`["one" "two three" ""]`, dir, "of the child", "true"}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("child reports %q, want %q", lines, want)
@@ -245,7 +245,7 @@ func TestChildGetsArgumentsDirectoryEnvironmentAndFiles(t *testing.T) {
 }
 
 func TestStateHasResourceUsage(t *testing.T) {
-	state := wait(t, start(t, nil, "exit", "0"))
+	state := childtest.Wait(t, childtest.Start(t, nil, "exit", "0"))
 	if childtest.Private && childtest.Autoreaps() {
 		if state.SysUsage() != nil {
 			t.Errorf("usage %v of a child that the kernel reaped", state.SysUsage())

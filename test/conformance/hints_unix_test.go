@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
@@ -41,29 +42,29 @@ func init() {
 }
 
 func TestExitIsHeardWhileAGrandchildKeepsThePipe(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close() // ends the grandchild
 	defer r.Close()
-	h := start(t, &ward.Attr{Files: []*os.File{r, nil, os.Stderr}}, "leaver")
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{r, nil, os.Stderr}}, "leaver")
 	mustExitSoon(t, h)
-	if state := wait(t, h); state.ExitCode() != 6 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 6 {
 		t.Errorf("Wait() = %v", state)
 	}
 }
 
 func TestChildThatClosesItsDescriptorsHasNotExited(t *testing.T) {
-	h := start(t, nil, "naked")
+	h := childtest.Start(t, nil, "naked")
 	time.Sleep(100 * time.Millisecond)
 	if _, err := h.TryWait(); err != ward.ErrRunning {
 		t.Errorf("TryWait: %v", err)
 	}
 	h.Kill()
 	mustExitSoon(t, h)
-	if state := wait(t, h); state.Signal() != syscall.SIGKILL {
+	if state := childtest.Wait(t, h); state.Signal() != syscall.SIGKILL {
 		t.Errorf("Wait() = %v", state)
 	}
 }

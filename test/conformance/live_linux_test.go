@@ -22,7 +22,7 @@ func holder() (path string, argv, env []string) {
 	}
 	path, err := childtest.Tiny(image)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	return path, []string{path}, nil
 }
@@ -30,12 +30,12 @@ func holder() (path string, argv, env []string) {
 func threads() int {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	_, text, _ := bytes.Cut(status, []byte("\nThreads:"))
 	n, err := strconv.Atoi(strings.Fields(string(text))[0])
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	return n
 }

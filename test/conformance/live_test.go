@@ -11,18 +11,14 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
-func init() {
-	selftest.Register("live", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
-		keepAlive(n)
-	})
-}
+func init() { selftest.RegisterSized("live", keepAlive) }
 
 func TestWaitingChildrenNeedNoThreads(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	n := fewLive
 	switch {
 	case *selftest.Long:
@@ -30,7 +26,7 @@ func TestWaitingChildrenNeedNoThreads(t *testing.T) {
 	case testing.Short():
 		n = fewLive / 3
 	}
-	runReport(t, nil, "live", strconv.Itoa(n))
+	childtest.Report(t, nil, "live", strconv.Itoa(n))
 }
 
 // keepAlive has n goroutines wait for n live children and counts the threads.
@@ -38,27 +34,27 @@ func keepAlive(n int) {
 	path, argv, env := holder()
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("pipe: %v", err)
+		childtest.Complain("pipe: %v", err)
 	}
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for i := range n {
-		h, err := startProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
+		h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 		if err != nil {
-			complain("child %d: %v", i, err)
+			childtest.Complain("child %d: %v", i, err)
 		}
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 			defer cancel()
 			if state, err := h.Wait(ctx); err != nil || !state.Success() {
-				complain("child %d: Wait() = %v, %v", i, state, err)
+				childtest.Complain("child %d: Wait() = %v, %v", i, state, err)
 			}
 		})
 	}
 	started := time.Since(begin)
 	threads, most := threads(), runtime.GOMAXPROCS(0)+8+threadsFor(n)
 	if threads > most {
-		complain("%d live children, %d threads; want %d at the most", n, threads, most)
+		childtest.Complain("%d live children, %d threads; want %d at the most", n, threads, most)
 	}
 	begin = time.Now()
 	w.Close()

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/windows"
 )
@@ -20,7 +21,7 @@ func holder() (path string, argv, env []string) {
 func threads() (n int) {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
 	if err != nil {
-		complain("CreateToolhelp32Snapshot: %v", err)
+		childtest.Complain("CreateToolhelp32Snapshot: %v", err)
 	}
 	defer windows.CloseHandle(snapshot)
 	var entry windows.ThreadEntry32

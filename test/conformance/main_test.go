@@ -4,32 +4,16 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
 func TestMain(m *testing.M) {
+	ward.Main()
 	selftest.Main(m, func() string {
 		variantsAtOnce()
 		return ward.Capabilities().String()
 	})
 }
-
-type held = childtest.Held
-
-var (
-	start        = childtest.Start
-	tryStart     = childtest.TryStart
-	startProgram = childtest.StartProgram
-	startHeld    = childtest.StartHeld
-	wait         = childtest.Wait
-	needBackend  = childtest.NeedBackend
-	runReport    = childtest.Report
-	complain     = childtest.Complain
-	tier         = childtest.Tier
-	pipe         = childtest.Pipe
-	readLine     = childtest.ReadLine
-)
 
 // children is how many a test of many starts, and how many at a time.
 func children() (n, parallel int) {

@@ -33,7 +33,8 @@ func TestChildDiesWithTheProgram(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if state := wait(t, program); (state.ExitCode() == 6) != (fate == "exit") {
+				state := childtest.Wait(t, program)
+				if (state.ExitCode() == 6) != (fate == "exit") {
 					t.Errorf("%s: Wait() = %v", fate, state)
 				}
 				if dies {

@@ -16,7 +16,7 @@ import (
 func init() {
 	childtest.Fates["execute"] = func() {
 		path, argv, env := selftest.Command("without files")
-		complain("%v", syscall.Exec(path, argv, env))
+		childtest.Complain("%v", syscall.Exec(path, argv, env))
 	}
 	selftest.Register("without files", func([]string) {
 		os.Stdin.Close()

@@ -20,9 +20,9 @@ import (
 // take a private one. In the variants under a filter the refusal has to name what
 // is missing.
 func TestPrivateIsGivenOrRefusedByName(t *testing.T) {
-	needBackend(t)
-	r, w := pipe(t)
-	h, err := tryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "6")
+	childtest.NeedBackend(t)
+	r, w := childtest.Pipe(t)
+	h, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "6")
 	if errors.Is(err, errors.ErrUnsupported) {
 		var typed *ward.Error
 		if !errors.As(err, &typed) || typed.Op != "start" || !namesWhatPrivateLacks(err.Error()) {
@@ -43,21 +43,21 @@ func TestPrivateIsGivenOrRefusedByName(t *testing.T) {
 	w.Close()
 	<-h.Done()
 	try("after", false)
-	if state := wait(t, h); state.ExitCode() != 6 || state.Recovered() {
+	if state := childtest.Wait(t, h); state.ExitCode() != 6 || state.Recovered() {
 		t.Errorf("state %v, recovered: %v", state, state.Recovered())
 	}
 }
 
 func TestPrivateChildrenRaiseNoSIGCHLD(t *testing.T) {
-	needBackend(t)
-	if tier() != ward.TierPrivate {
-		t.Skipf("children are not private on the %v tier", tier())
+	childtest.NeedBackend(t)
+	if childtest.Tier() != ward.TierPrivate {
+		t.Skipf("children are not private on the %v tier", childtest.Tier())
 	}
 	if os.Getpid() == 1 {
 		t.Skip("PID 1 hears of orphans")
 	}
 	// What Private needs of the system is in place, or gone, after one child.
-	wait(t, start(t, nil, "exit", "0"))
+	childtest.Wait(t, childtest.Start(t, nil, "exit", "0"))
 	raised := make(chan os.Signal, 1)
 	signal.Notify(raised, syscall.SIGCHLD)
 	defer signal.Stop(raised)
@@ -66,7 +66,7 @@ func TestPrivateChildrenRaiseNoSIGCHLD(t *testing.T) {
 	for range parallel {
 		wg.Go(func() {
 			for range n / parallel {
-				h, err := tryStart(nil, "exit", "0")
+				h, err := childtest.TryStart(nil, "exit", "0")
 				if err != nil {
 					t.Error(err)
 					return

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -35,15 +34,9 @@ func init() {
 // their own for what ptrace(2) reports.
 
 func TestStopOfATracedChildIsNoExit(t *testing.T) {
-	needBackend(t)
-	image := tinyprog.Exit(runtime.GOARCH) // a Go program's own signals would stop it, too
-	if image == nil {
-		t.Skip("no tiny program for " + runtime.GOARCH)
-	}
-	brief := filepath.Join(t.TempDir(), "exit")
-	if err := os.WriteFile(brief, image, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	childtest.NeedBackend(t)
+	// A Go program's own signals would stop it, too.
+	brief := writeProgram(t, tinyprog.Exit(runtime.GOARCH))
 	for name, attr := range map[string]*ward.Attr{
 		"alone":            {Sys: &syscall.SysProcAttr{Ptrace: true}},
 		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}},
@@ -66,7 +59,7 @@ func TestStopOfATracedChildIsNoExit(t *testing.T) {
 			if err := syscall.PtraceCont(h.PID(), 0); err != nil {
 				t.Fatalf("ptrace(PTRACE_CONT) on the thread that called Start: %v", err)
 			}
-			if state := wait(t, h); state.ExitCode() != 7 || state.Recovered() {
+			if state := childtest.Wait(t, h); state.ExitCode() != 7 || state.Recovered() {
 				t.Errorf("Wait() = %v, recovered: %v", state, state.Recovered())
 			}
 		})
@@ -76,10 +69,10 @@ func TestStopOfATracedChildIsNoExit(t *testing.T) {
 func TestStopOfAChildThatIsTracedLaterIsNoExit(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	r, w := pipe(t)
-	out, ready := pipe(t)
-	h := start(t, &ward.Attr{Files: []*os.File{r, ready}}, "ready")
-	readLine(t, out) // its exec would be another stop
+	r, w := childtest.Pipe(t)
+	out, ready := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{r, ready}}, "ready")
+	childtest.ReadLine(t, out) // its exec would be another stop
 	if err := syscall.PtraceAttach(h.PID()); err != nil {
 		h.Kill()
 		t.Skipf("ptrace(PTRACE_ATTACH): %v", err)
@@ -89,27 +82,29 @@ func TestStopOfAChildThatIsTracedLaterIsNoExit(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Close()
-	if state := wait(t, h); state.ExitCode() != 6 || state.Recovered() {
+	if state := childtest.Wait(t, h); state.ExitCode() != 6 || state.Recovered() {
 		t.Errorf("Wait() = %v, recovered: %v", state, state.Recovered())
 	}
 }
 
 func TestWait4ReportsNoStopOfATracedChildOfAHandle(t *testing.T) {
-	runReport(t, nil, "trace beside Wait4")
+	childtest.Report(t, nil, "trace beside Wait4")
 }
 
-func TestWait4ReportsTheStopOfATracedThread(t *testing.T) { runReport(t, nil, "trace a thread") }
+func TestWait4ReportsTheStopOfATracedThread(t *testing.T) {
+	childtest.Report(t, nil, "trace a thread")
+}
 
-func TestReaperTakesNoStop(t *testing.T) { runReport(t, nil, "trace beside a reaper") }
+func TestReaperTakesNoStop(t *testing.T) { childtest.Report(t, nil, "trace beside a reaper") }
 
 // startTraced starts a program that stops at its exec.
 func startTraced() ward.Handle {
 	path, argv, env := selftest.Command("exit", "6")
 	h, err := ward.Start(path, argv, &ward.Attr{Env: env, Sys: &syscall.SysProcAttr{Ptrace: true}})
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
-	for !stopped(complain, h.PID()) {
+	for !stopped(childtest.Complain, h.PID()) {
 		time.Sleep(time.Millisecond)
 	}
 	return h
@@ -118,27 +113,27 @@ func startTraced() ward.Handle {
 // letGo ends the tracing.
 func letGo(pid int) {
 	if err := syscall.PtraceDetach(pid); err != nil {
-		complain("ptrace(PTRACE_DETACH) of %d: %v", pid, err)
+		childtest.Complain("ptrace(PTRACE_DETACH) of %d: %v", pid, err)
 	}
 }
 
 // check waits for a child that startTraced has started.
 func check(h ward.Handle) {
 	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 6 {
-		complain("Wait() = %v, %v", state, err)
+		childtest.Complain("Wait() = %v, %v", state, err)
 	}
 }
 
 func traceBesideWait4() {
 	runtime.LockOSThread()
 	h := startTraced()
-	time.AfterFunc(20*time.Second, func() { complain("Wait4 does not return") })
+	time.AfterFunc(20*time.Second, func() { childtest.Complain("Wait4 does not return") })
 	if pid, err := ward.Wait4(-1, nil, syscall.WNOHANG, nil); pid != 0 || err != nil {
-		complain("Wait4 = %d, %v", pid, err)
+		childtest.Complain("Wait4 = %d, %v", pid, err)
 	}
 	letGo(h.PID())
 	if pid, err := ward.Wait4(-1, nil, 0, nil); err != syscall.ECHILD {
-		complain("Wait4 = %d, %v", pid, err)
+		childtest.Complain("Wait4 = %d, %v", pid, err)
 	}
 	check(h)
 }
@@ -147,37 +142,38 @@ func traceThread() {
 	runtime.LockOSThread()
 	in, hold, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	out, ready, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	pid := stranger(nil, []uintptr{in.Fd(), ready.Fd()}, "ready")
 	out.Read(make([]byte, 1)) // a Go program has several threads by then
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	thread, err := strconv.Atoi(threads[len(threads)-1].Name())
 	if err != nil || thread == pid {
-		complain("threads %v of %d, %v", threads, pid, err)
+		childtest.Complain("threads %v of %d, %v", threads, pid, err)
 	}
 	if err := syscall.PtraceAttach(thread); err != nil {
-		complain("ptrace(PTRACE_ATTACH): %v", err)
+		childtest.Complain("ptrace(PTRACE_ATTACH): %v", err)
 	}
-	time.AfterFunc(20*time.Second, func() { complain("Wait4 does not return") })
+	time.AfterFunc(20*time.Second, func() { childtest.Complain("Wait4 does not return") })
 	var status syscall.WaitStatus
 	if got, err := ward.Wait4(-1, &status, 0, nil); got != thread || err != nil || !status.Stopped() {
-		complain("Wait4 = %d, %v, status %#x; want the stop of %d, a thread of %d", got, err, status, thread, pid)
+		childtest.Complain("Wait4 = %d, %v, status %#x; want the stop of %d, a thread of %d",
+			got, err, status, thread, pid)
 	}
 	if got, err := ward.Wait4(-1, &status, syscall.WNOHANG, nil); got != 0 || err != nil {
-		complain("Wait4 = %d, %v, status %#x", got, err, status)
+		childtest.Complain("Wait4 = %d, %v, status %#x", got, err, status)
 	}
 	letGo(thread)
 	hold.Close()
 	if got, err := ward.Wait4(-1, &status, 0, nil); got != pid || err != nil || status.ExitStatus() != 6 {
-		complain("Wait4 = %d, %v, status %#x; want the exit of %d", got, err, status, pid)
+		childtest.Complain("Wait4 = %d, %v, status %#x; want the exit of %d", got, err, status, pid)
 	}
 }
 
@@ -185,13 +181,13 @@ func traceBesideReaper() {
 	runtime.LockOSThread()
 	h := startTraced()
 	other := stranger(&syscall.SysProcAttr{Ptrace: true}, nil, "exit", "6")
-	for !stopped(complain, other) {
+	for !stopped(childtest.Complain, other) {
 		time.Sleep(time.Millisecond)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan struct{})
 	reaper := ward.Reaper{Grace: time.Nanosecond, Report: func(pid int, state *ward.State) {
-		complain("the Reaper took %d: %v", pid, state)
+		childtest.Complain("the Reaper took %d: %v", pid, state)
 	}}
 	go func() {
 		defer close(over)
@@ -203,7 +199,8 @@ func traceBesideReaper() {
 	for _, pid := range []int{h.PID(), other} {
 		var status syscall.WaitStatus
 		if got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil); got != pid || err != nil || !status.Stopped() {
-			complain("wait4 = %d, %v, status %#x; want the stop of %d", got, err, status, pid)
+			childtest.Complain("wait4 = %d, %v, status %#x; want the stop of %d",
+				got, err, status, pid)
 		}
 		letGo(pid)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
@@ -16,35 +17,35 @@ func init() {
 	selftest.Register("quiet kill", func([]string) { killQuietly() })
 }
 
-func TestKillAfterTheExitMakesNoSystemCall(t *testing.T) { runReport(t, nil, "quiet kill") }
+func TestKillAfterTheExitMakesNoSystemCall(t *testing.T) { childtest.Report(t, nil, "quiet kill") }
 
 // killQuietly has every call that could signal answered with an error of its
 // own: one that comes back was made.
 func killQuietly() {
 	path, argv, env := selftest.Command("exit", "0")
-	gone, err := startProgram(path, argv, &ward.Attr{Env: env})
+	gone, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env})
 	if err != nil {
-		complain("Start: %v", err)
+		childtest.Complain("Start: %v", err)
 	}
 	gone.Wait(context.Background())
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("pipe: %v", err)
+		childtest.Complain("pipe: %v", err)
 	}
 	path, argv, env = selftest.Command("stdin", "0")
-	live, err := startProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
+	live, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 	if err != nil {
-		complain("Start: %v", err)
+		childtest.Complain("Start: %v", err)
 	}
 	defer w.Close() // ends it
 	const made = syscall.EXDEV
 	refuse(made, unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_PIDFD_SEND_SIGNAL)
 	if err := live.Kill(); !errors.Is(err, made) {
-		complain("Kill before the exit: %v; the filter does not work", err)
+		childtest.Complain("Kill before the exit: %v; the filter does not work", err)
 	}
 	refuse(made, unix.SYS_WAITID, unix.SYS_WAIT4)
 	if err := gone.Kill(); !errors.Is(err, os.ErrProcessDone) || !errors.Is(err, syscall.ESRCH) {
-		complain("Kill after the exit: %v", err)
+		childtest.Complain("Kill after the exit: %v", err)
 	}
 }
 
@@ -55,6 +56,6 @@ func refuse(errno syscall.Errno, numbers ...uintptr) {
 		calls = append(calls, selftest.Call{Number: n})
 	}
 	if err := selftest.Refuse(errno, calls...); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 }

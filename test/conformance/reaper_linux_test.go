@@ -27,26 +27,26 @@ import (
 func init() {
 	selftest.Register("subreaper", func(args []string) {
 		if err := ward.SetSubreaper(true); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		reapBesideOwners(args)
 	})
 	selftest.Register("PID 1", func(args []string) { reapBesideOwners(args) })
 	selftest.Register("PID 1 with its own proc", func(args []string) {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			complain("making the mounts private: %v", err)
+			childtest.Complain("making the mounts private: %v", err)
 		}
 		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-			complain("mounting /proc: %v", err)
+			childtest.Complain("mounting /proc: %v", err)
 		}
 		reapBesideOwners(args)
 	})
 	selftest.Register("subreaper without pidfds", func(args []string) {
 		if err := selftest.Refuse(syscall.ENOSYS, noPidfds...); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		if err := ward.SetSubreaper(true); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		reapBesideOwners(args)
 	})
@@ -73,13 +73,15 @@ func crowd() string {
 	return "400"
 }
 
-func TestReaperOfSubreaperTakesOrphansOnly(t *testing.T) { runReport(t, nil, "subreaper", crowd()) }
+func TestReaperOfSubreaperTakesOrphansOnly(t *testing.T) {
+	childtest.Report(t, nil, "subreaper", crowd())
+}
 
 func TestReaperWithoutPidfdsTakesOrphansOnly(t *testing.T) {
 	if childtest.Private {
 		t.Skip("no private children without pidfds")
 	}
-	runReport(t, nil, "subreaper without pidfds", crowd())
+	childtest.Report(t, nil, "subreaper without pidfds", crowd())
 }
 
 func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
@@ -92,24 +94,24 @@ func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
 	} {
 		t.Run(helper, func(t *testing.T) {
 			attr := &ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: flags}}
-			if _, err := tryStart(attr, "exit", "0"); errors.Is(err, syscall.EPERM) {
+			if _, err := childtest.TryStart(attr, "exit", "0"); errors.Is(err, syscall.EPERM) {
 				t.Skip("no CAP_SYS_ADMIN for a pid namespace")
 			}
-			runReport(t, attr, helper, crowd())
+			childtest.Report(t, attr, helper, crowd())
 		})
 	}
 }
 
-func TestReaperLeavesAZombieItsGrace(t *testing.T) { runReport(t, nil, "grace") }
+func TestReaperLeavesAZombieItsGrace(t *testing.T) { childtest.Report(t, nil, "grace") }
 
-func TestSetSubreaperCanBeTakenBack(t *testing.T) { runReport(t, nil, "not a subreaper") }
+func TestSetSubreaperCanBeTakenBack(t *testing.T) { childtest.Report(t, nil, "not a subreaper") }
 
 // orphanCode is the exit code of the orphan i of a litter.
 func orphanCode(i int) byte { return byte(1 + i%200) }
 
 // litter leaves orphans behind: every other one runs for a millisecond yet.
 func litter(args []string) {
-	n, _ := strconv.Atoi(args[0])
+	n := selftest.Number(args[0])
 	brief, nap := args[1], args[2]
 	for i := range n {
 		path := brief
@@ -117,7 +119,7 @@ func litter(args []string) {
 			path = nap // which exits with 0
 		}
 		if _, _, err := syscall.StartProcess(path, []string{path, string([]byte{orphanCode(i)})}, nil); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 	}
 }
@@ -125,21 +127,21 @@ func litter(args []string) {
 // reapBesideOwners has orphans and own children, of handles and of os/exec, at
 // once, and checks that each comes to whom it belongs.
 func reapBesideOwners(args []string) {
-	n, _ := strconv.Atoi(args[0])
+	n := selftest.Number(args[0])
 	brief, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	nap, err := childtest.Tiny(tinyprog.Nap(runtime.GOARCH))
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	const perLitter = 100
 
 	// What nobody waits for must not hide the others.
 	late := exec.Command(brief, "\x05")
 	if err := late.Start(); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	var reported atomic.Int64
 	codes := map[int]int{}
@@ -149,7 +151,7 @@ func reapBesideOwners(args []string) {
 	go func() {
 		reaper := ward.Reaper{Report: func(pid int, state *ward.State) {
 			if state.Pid() != pid || state.SysUsage() == nil {
-				complain("reported %v of %d as of %d", state, state.Pid(), pid)
+				childtest.Complain("reported %v of %d as of %d", state, state.Pid(), pid)
 			}
 			codes[state.ExitCode()]++
 			reported.Add(1)
@@ -173,10 +175,10 @@ func reapBesideOwners(args []string) {
 		path, argv, env := selftest.Command("litter", strconv.Itoa(perLitter), brief, nap)
 		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, os.Stdout, os.Stderr}})
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-			complain("litter: %v, %v", state, err)
+			childtest.Complain("litter: %v, %v", state, err)
 		}
 	}, n/perLitter)
 	owners.Wait()
@@ -191,7 +193,7 @@ func reapBesideOwners(args []string) {
 	}
 	cancel()
 	if err := <-stopped; err != context.Canceled {
-		complain("Run: %v", err)
+		childtest.Complain("Run: %v", err)
 	}
 	want := map[int]int{}
 	for i := range perLitter {
@@ -205,13 +207,14 @@ func reapBesideOwners(args []string) {
 		want[5]++
 	}
 	if !maps.Equal(codes, want) {
-		complain("%d orphans reported, by exit code %v, want %d, %v", reported.Load(), codes, orphans, want)
+		childtest.Complain("%d orphans reported, by exit code %v, want %d, %v",
+			reported.Load(), codes, orphans, want)
 	}
 	if err := late.Wait(); !abandoned && late.ProcessState.ExitCode() != 5 {
-		complain("a child that was not waited for: %v", err)
+		childtest.Complain("a child that was not waited for: %v", err)
 	}
 	if pid, err := syscall.Wait4(-1, nil, wait4.NoHang, nil); err != syscall.ECHILD {
-		complain("left: %d, %v", pid, err)
+		childtest.Complain("left: %d, %v", pid, err)
 	}
 	fmt.Printf("%d orphans reaped beside %d own children\n", n, n)
 }
@@ -219,10 +222,10 @@ func reapBesideOwners(args []string) {
 func ofHandle(path string, code byte) {
 	h, err := childtest.StartProgram(path, []string{path, string([]byte{code | 1})}, nil)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != int(code|1) || state.Recovered() {
-		complain("Wait() = %v, %v, want %d", state, err, code|1)
+		childtest.Complain("Wait() = %v, %v, want %d", state, err, code|1)
 	}
 }
 
@@ -230,7 +233,7 @@ func ofExec(path string, code byte) {
 	cmd := exec.Command(path, string([]byte{code | 1}))
 	err := cmd.Run()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != int(code|1) {
-		complain("os/exec: %v, want %d", err, code|1)
+		childtest.Complain("os/exec: %v, want %d", err, code|1)
 	}
 }
 
@@ -243,7 +246,7 @@ func giveGrace() {
 			defer close(over)
 			r := ward.Reaper{Grace: grace, Report: func(pid int, _ *ward.State) { taken <- pid }}
 			if err := r.Run(ctx); err != context.Canceled {
-				complain("Run: %v", err)
+				childtest.Complain("Run: %v", err)
 			}
 		}()
 		return func() {
@@ -256,25 +259,25 @@ func giveGrace() {
 	time.Sleep(50 * time.Millisecond)
 	var status syscall.WaitStatus
 	if pid, err := syscall.Wait4(mine, &status, 0, nil); pid != mine || status.ExitStatus() != 4 {
-		complain("wait4 within the grace = %d, %v, %#x", pid, err, status)
+		childtest.Complain("wait4 within the grace = %d, %v, %#x", pid, err, status)
 	}
 	stop()
 	stop = reap(50 * time.Millisecond)
 	defer stop()
 	mine = stranger(nil, nil, "exit", "4")
 	if pid := <-taken; pid != mine {
-		complain("took %d, want %d", pid, mine)
+		childtest.Complain("took %d, want %d", pid, mine)
 	}
 }
 
 func toggleSubreaper() {
 	for _, on := range []bool{true, false} {
 		if err := ward.SetSubreaper(on); err != nil {
-			complain("SetSubreaper(%v): %v", on, err)
+			childtest.Complain("SetSubreaper(%v): %v", on, err)
 		}
 		var set int32
 		if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&set)), 0, 0, 0); err != nil || set != 0 != on {
-			complain("after SetSubreaper(%v): %d, %v", on, set, err)
+			childtest.Complain("after SetSubreaper(%v): %d, %v", on, set, err)
 		}
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 func TestSetReturnsMembersInTheOrderOfTheirExits(t *testing.T) {
 	var set ward.Set
-	var children []held
+	var children []childtest.Held
 	for range 4 {
-		h := startHeld(t)
+		h := childtest.StartHeld(t)
 		set.Add(h.Handle)
 		set.Add(h.Handle) // is one already
 		children = append(children, h)
@@ -38,9 +39,9 @@ func TestSetReturnsMembersInTheOrderOfTheirExits(t *testing.T) {
 func TestSetKeepsExitsInOrderUntilAsked(t *testing.T) {
 	var set ward.Set
 	var want []ward.Handle
-	var children []held
+	var children []childtest.Held
 	for range 5 {
-		h := startHeld(t)
+		h := childtest.StartHeld(t)
 		set.Add(h.Handle)
 		children = append(children, h)
 	}
@@ -61,8 +62,8 @@ func TestSetKeepsExitsInOrderUntilAsked(t *testing.T) {
 }
 
 func TestSetTakesAProcessThatHasExited(t *testing.T) {
-	h := start(t, nil, "exit", "3")
-	wait(t, h)
+	h := childtest.Start(t, nil, "exit", "3")
+	childtest.Wait(t, h)
 	var set ward.Set
 	set.Add(h)
 	if got, err := set.Next(context.Background()); got != h || err != nil {
@@ -72,7 +73,7 @@ func TestSetTakesAProcessThatHasExited(t *testing.T) {
 
 func TestNextEndsWithItsContext(t *testing.T) {
 	var set ward.Set
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	set.Add(h.Handle)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
@@ -89,14 +90,14 @@ func TestNextEndsWithItsContext(t *testing.T) {
 }
 
 func TestSetGivesEachMemberToOneOfManyCallers(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	const members, callers = 30, 10
 	var set ward.Set
 	var mu sync.Mutex // guards seen
 	seen := make(map[ward.Handle]int)
-	var children []held
+	var children []childtest.Held
 	for range members {
-		h := startHeld(t)
+		h := childtest.StartHeld(t)
 		set.Add(h.Handle)
 		children = append(children, h)
 	}

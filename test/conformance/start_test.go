@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
 // TestStartSaysWhatIsWrong compares with os.StartProcess, whose words users
 // know. TestMain sees to it that nothing is left behind.
 func TestStartSaysWhatIsWrong(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 				process.Wait()
 				t.Skip("os.StartProcess starts this on " + runtime.GOOS + ": there is no error to compare")
 			}
-			h, err := startProgram(c.path, c.argv, &ward.Attr{Dir: c.attr.Dir})
+			h, err := childtest.StartProgram(c.path, c.argv, &ward.Attr{Dir: c.attr.Dir})
 			if err == nil {
 				h.Kill()
 				t.Fatal("Start succeeded")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 // unaskable is a Handle that can be killed and answers other signals with err.
@@ -26,7 +27,7 @@ func (u unaskable) Signal(sig os.Signal) error {
 // TestStopKillsWhatCannotBeAsked has an error like that of a Windows program
 // without a console.
 func TestStopKillsWhatCannotBeAsked(t *testing.T) {
-	h := unaskable{startHeld(t), errors.New("the handle is invalid")}
+	h := unaskable{childtest.StartHeld(t), errors.New("the handle is invalid")}
 	state, err := ward.Stop(context.Background(), h, ward.Step{Signal: os.Interrupt, Wait: time.Hour}, ward.Step{Signal: os.Kill})
 	if err != nil || !killed(state) {
 		t.Errorf("Stop() = %v, %v; want a killed child", state, err)
@@ -34,7 +35,7 @@ func TestStopKillsWhatCannotBeAsked(t *testing.T) {
 }
 
 func TestStopEndsWithItsHandle(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	closed := unaskable{h, &ward.Error{Op: "signal", PID: h.PID(), Err: ward.ErrClosed}}
 	if state, err := ward.Stop(context.Background(), closed); !errors.Is(err, ward.ErrClosed) {
 		t.Errorf("Stop() = %v, %v; want ErrClosed", state, err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 )
 
@@ -33,7 +34,7 @@ func startStubborn(t *testing.T) ward.Handle {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h := start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "stubborn")
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "stubborn")
 	w.Close()
 	t.Cleanup(func() { h.Kill(); <-h.Done() })
 	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
@@ -43,7 +44,7 @@ func startStubborn(t *testing.T) ward.Handle {
 }
 
 func TestStopAsksFirst(t *testing.T) {
-	state, err := ward.Stop(context.Background(), startHeld(t))
+	state, err := ward.Stop(context.Background(), childtest.StartHeld(t))
 	if err != nil || state.Signal() != syscall.SIGTERM {
 		t.Errorf("Stop() = %v, %v; want SIGTERM", state, err)
 	}
@@ -64,7 +65,7 @@ func TestStopGoesOnToTheNextStep(t *testing.T) {
 const noSignal = syscall.Signal(1000)
 
 func TestStopReturnsTheErrorOfTheLastStep(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	for _, steps := range [][]ward.Step{
 		{{Signal: noSignal}},
 		{{Signal: strangeSignal{}}, {Signal: noSignal}},
@@ -91,8 +92,8 @@ func TestStopEndsWithItsContext(t *testing.T) {
 }
 
 func TestStopOfAnExitedProcessReturnsItsState(t *testing.T) {
-	h := start(t, nil, "exit", "7")
-	wait(t, h)
+	h := childtest.Start(t, nil, "exit", "7")
+	childtest.Wait(t, h)
 	if state, err := ward.Stop(context.Background(), h); err != nil || state.ExitCode() != 7 {
 		t.Errorf("Stop() = %v, %v", state, err)
 	}

@@ -22,43 +22,43 @@ func init() {
 // A group of its own keeps what is stopped from others: SIGHUP kills a group with
 // stopped members when one exits whose parent is PID 1: setpgid(2).
 func TestWait4ReportsStopsOfStrangersOnly(t *testing.T) {
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stop and wait")
+	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stop and wait")
 }
 
 func stopAndWait() {
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	path, argv, env := selftest.Command("stdin", "3")
 	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	pid := stranger(nil, []uintptr{r.Fd()}, "stdin", "4")
 	const stops = syscall.WUNTRACED | wait4.NoHang
 	h.Signal(syscall.SIGSTOP)
 	for range 100 {
 		if got, err := ward.Wait4(-1, nil, stops, nil); got != 0 || err != nil {
-			complain("Wait4 with a handle's child stopped = %d, %v", got, err)
+			childtest.Complain("Wait4 with a handle's child stopped = %d, %v", got, err)
 		}
 		time.Sleep(time.Millisecond)
 	}
 	syscall.Kill(pid, syscall.SIGSTOP)
 	var status syscall.WaitStatus
 	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED, nil); got != pid || err != nil || !status.Stopped() || status.StopSignal() != syscall.SIGSTOP {
-		complain("Wait4 = %d, %v, status %#x; want a stop of %d", got, err, status, pid)
+		childtest.Complain("Wait4 = %d, %v, status %#x; want a stop of %d", got, err, status, pid)
 	}
 	h.Signal(syscall.SIGCONT)
 	syscall.Kill(pid, syscall.SIGCONT)
 	if got, err := ward.Wait4(-1, &status, syscall.WCONTINUED, nil); got != pid || err != nil || !status.Continued() {
-		complain("Wait4 = %d, %v, status %#x; want %d to continue", got, err, status, pid)
+		childtest.Complain("Wait4 = %d, %v, status %#x; want %d to continue", got, err, status, pid)
 	}
 	w.Close()
 	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED|syscall.WCONTINUED, nil); got != pid || err != nil || status.ExitStatus() != 4 {
-		complain("Wait4 = %d, %v, status %#x; want %d to exit", got, err, status, pid)
+		childtest.Complain("Wait4 = %d, %v, status %#x; want %d to exit", got, err, status, pid)
 	}
 	if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != 3 {
-		complain("Wait() = %v, %v", state, err)
+		childtest.Complain("Wait() = %v, %v", state, err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 var pidLine = regexp.MustCompile(`(?m)^Pid:\s*(-?\d+)$`)
@@ -17,7 +19,7 @@ func TestHandleIsThePidfdUntilWithHandleReturns(t *testing.T) {
 	if !hasHandle() {
 		t.Skip("no pidfd on this backend")
 	}
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	pid := func(fd uintptr) string {
 		info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
 		if err != nil {

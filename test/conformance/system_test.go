@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 )
 
 // hasHandle reports whether the backend knows a process by more than its number.
@@ -19,7 +20,7 @@ func hasHandle() bool {
 }
 
 func TestWithHandleGivesAHandleWhereThereIsOne(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	called := false
 	err := h.WithHandle(func(uintptr) { called = true })
 	switch {
@@ -29,14 +30,14 @@ func TestWithHandleGivesAHandleWhereThereIsOne(t *testing.T) {
 		t.Errorf("WithHandle: %v, function called: %v; want os.ErrNoHandle", err, called)
 	}
 	h.Release()
-	wait(t, h)
+	childtest.Wait(t, h)
 	if err := h.WithHandle(func(uintptr) {}); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("WithHandle after the exit: %v", err)
 	}
 }
 
 func TestMembersOfASetNeedNoGoroutine(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	if ward.Capabilities().Backend == "fallback" {
 		t.Skip("the fallback backend has a goroutine for each child's pipe")
 	}
@@ -45,7 +46,7 @@ func TestMembersOfASetNeedNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var set ward.Set
 	for range members {
-		set.Add(startHeld(t).Handle)
+		set.Add(childtest.StartHeld(t).Handle)
 	}
 	if more := runtime.NumGoroutine() - before; more > most {
 		t.Errorf("%d members, %d goroutines more; want %d at the most", members, more, most)

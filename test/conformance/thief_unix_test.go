@@ -16,14 +16,14 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
 )
 
 func init() {
 	selftest.Register("die", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
-		dieOf(syscall.Signal(n))
+		dieOf(syscall.Signal(selftest.Number(args[0])))
 	})
 }
 
@@ -42,7 +42,7 @@ func randomEnding() ending {
 
 func (e ending) start() (ward.Handle, error) {
 	helper, arg := e.command()
-	return tryStart(nil, helper, arg)
+	return childtest.TryStart(nil, helper, arg)
 }
 
 // command is the helper that ends so.
@@ -84,7 +84,7 @@ func (c *counts) add(t *testing.T, e ending, h ward.Handle) {
 
 // runMany starts children with random endings, so many at a time, and counts.
 func runMany(t *testing.T, children, parallel int) *counts {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	var c counts
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -142,7 +142,7 @@ func TestThievesTakeNoStatusUnnoticed(t *testing.T) {
 	close(stop)
 	thieves.Wait()
 	t.Logf("%d stolen", stolen.Load())
-	tier := tier()
+	tier := childtest.Tier()
 	switch {
 	case tier == ward.TierPrivate && stolen.Load() > 0 && os.Getpid() != 1:
 		t.Errorf("%d stolen on the %v tier", stolen.Load(), tier)
@@ -163,7 +163,7 @@ func TestThievesTakeNoStatusUnnoticed(t *testing.T) {
 }
 
 func TestIgnoredSIGCHLDIsAThief(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	signal.Ignore(syscall.SIGCHLD)
 	defer func() {
 		// Reset alone would leave it ignored.
@@ -176,7 +176,7 @@ func TestIgnoredSIGCHLDIsAThief(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, err := h.Wait(context.Background())
-	switch tier := tier(); {
+	switch tier := childtest.Tier(); {
 	case tier == ward.TierPrivate:
 		if err != nil || state.ExitCode() != 5 || state.Recovered() {
 			t.Errorf("Wait() = %v, %v; not private", state, err)

@@ -22,46 +22,46 @@ func init() {
 
 func TestKillTreeWhenTheRestHasEndedIsDone(t *testing.T) {
 	childtest.NeedAttr(t, childtest.Attributes("tree"))
-	runReport(t, nil, "outlive a tree")
+	childtest.Report(t, nil, "outlive a tree")
 }
 
 // outliveTree is a program whose child leaves an orphan behind, which ends by
 // itself.
 func outliveTree() {
 	if err := ward.SetSubreaper(true); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	in, hold, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	out, w, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	os.Unsetenv(childtest.PrivateVariable) // the keeper of a private orphan would be a member, too
 	attr := childtest.Attributes("tree")
 	attr.Files = []*os.File{in, w, os.Stderr}
-	h, err := tryStart(attr, "family", "", "exit")
+	h, err := childtest.TryStart(attr, "family", "", "exit")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	in.Close()
 	w.Close()
 	var pid int
 	if _, err := fmt.Fscan(out, &pid); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	orphan, err := os.FindProcess(pid)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	<-h.Done()
 	hold.Close()
 	io.Copy(io.Discard, out) // until the orphan ends
 	awaitGone(orphan)
 	if err := h.KillTree(); !errors.Is(err, os.ErrProcessDone) {
-		complain("KillTree: %v", err)
+		childtest.Complain("KillTree: %v", err)
 	}
 }
 

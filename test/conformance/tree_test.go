@@ -18,7 +18,7 @@ func TestKillTreeKillsDescendants(t *testing.T) {
 				if err := h.KillTree(); err != nil {
 					t.Fatal(err)
 				}
-				if state := wait(t, h); state.Success() {
+				if state := childtest.Wait(t, h); state.Success() {
 					t.Errorf("Wait() = %v", state)
 				}
 				f.MustEnd(t)
@@ -36,7 +36,7 @@ func TestKillLeavesDescendants(t *testing.T) {
 			childtest.NeedAttr(t, childtest.Attributes(attr))
 			h, f := childtest.StartFamily(t, childtest.Attributes(attr), "", "stay")
 			h.Kill()
-			wait(t, h)
+			childtest.Wait(t, h)
 			f.MustLive(t)
 			h.Close()
 			f.MustLive(t)
@@ -48,7 +48,7 @@ func TestKillTreeAfterTheExitKillsTheRest(t *testing.T) {
 	childtest.NeedAttr(t, childtest.Attributes("tree"))
 	for _, words := range []string{"", "family"} {
 		h, f := childtest.StartFamily(t, childtest.Attributes("tree"), words, "exit")
-		if state := wait(t, h); state.ExitCode() != 6 {
+		if state := childtest.Wait(t, h); state.ExitCode() != 6 {
 			t.Errorf("Wait() = %v", state)
 		}
 		f.MustLive(t)
@@ -74,8 +74,8 @@ func TestKillTreeAfterTheExitKillsTheRest(t *testing.T) {
 
 func TestKillTreeOfNobodyIsDone(t *testing.T) {
 	childtest.NeedAttr(t, childtest.Attributes("tree"))
-	h := start(t, childtest.Attributes("tree"), "exit", "0")
-	wait(t, h)
+	h := childtest.Start(t, childtest.Attributes("tree"), "exit", "0")
+	childtest.Wait(t, h)
 	if err := h.KillTree(); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("KillTree: %v", err)
 	}
@@ -88,8 +88,8 @@ func TestKillTreeOfNobodyIsDone(t *testing.T) {
 func TestKillTreeLeavesOthersAlone(t *testing.T) {
 	childtest.NeedAttr(t, childtest.Attributes("tree"))
 	other, rest := childtest.StartFamily(t, childtest.Attributes("tree"), "", "exit")
-	wait(t, other)
-	child := startHeld(t)
+	childtest.Wait(t, other)
+	child := childtest.StartHeld(t)
 	h, f := childtest.StartFamily(t, childtest.Attributes("tree"), "", "stay")
 	if err := h.KillTree(); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func TestVariants(t *testing.T) {
 	if variable := childtest.Chosen(); variable != "" {
 		t.Skipf("the environment variable %s has made its choice: this run is a variant", variable)
 	}
-	needBackend(t)
+	childtest.NeedBackend(t)
 	variants := childtest.Variants()
 	// The filters are many, the same on every kernel and at every size, and lead to
 	// code that the variable WARDDEBUG shows the race detector.

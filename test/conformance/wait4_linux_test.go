@@ -13,7 +13,7 @@ import (
 func init() {
 	selftest.Register("wait by number", func([]string) {
 		if err := selftest.Refuse(syscall.EPERM, selftest.Call{Number: unix.SYS_PIDFD_OPEN}); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		waitForAll()
 		waitForHandle()
@@ -21,32 +21,34 @@ func init() {
 	selftest.Register("wait without descriptors", func([]string) {
 		var limit unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		pid := stranger(nil, nil, "exit", "6")
 		limit.Cur = 0
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		var status syscall.WaitStatus
 		if _, err := unix.EpollCreate1(0); err != unix.EMFILE {
-			complain("epoll_create1: %v", err)
+			childtest.Complain("epoll_create1: %v", err)
 		}
 		if _, err := ward.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != 6 {
-			complain("Wait4: %v, %#x", err, status)
+			childtest.Complain("Wait4: %v, %#x", err, status)
 		}
 	})
 }
 
 func TestWait4WhereAFilterRefusesPidfdOpen(t *testing.T) {
-	needBackend(t)
+	childtest.NeedBackend(t)
 	if childtest.Private {
 		t.Skip("no private children without pidfd_open")
 	}
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "wait by number")
+	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "wait by number")
 }
 
-func TestWait4NeedsNoDescriptor(t *testing.T) { runReport(t, nil, "wait without descriptors") }
+func TestWait4NeedsNoDescriptor(t *testing.T) {
+	childtest.Report(t, nil, "wait without descriptors")
+}

@@ -30,7 +30,7 @@ func init() {
 	selftest.Register("wait for all", func([]string) { waitForAll() })
 	selftest.Register("wait for handle", func([]string) { waitForHandle() })
 	selftest.Register("loop", func(args []string) {
-		rounds, _ := strconv.Atoi(args[1])
+		rounds := selftest.Number(args[1])
 		runBesideLoop(args[0], rounds)
 	})
 }
@@ -38,11 +38,13 @@ func init() {
 // These run in a process of their own, which has no other children.
 
 func TestWait4WaitsForWhatWait4WaitsFor(t *testing.T) {
-	needBackend(t)
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "wait for all")
+	childtest.NeedBackend(t)
+	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "wait for all")
 }
 
-func TestWait4LeavesChildrenToTheirHandles(t *testing.T) { runReport(t, nil, "wait for handle") }
+func TestWait4LeavesChildrenToTheirHandles(t *testing.T) {
+	childtest.Report(t, nil, "wait for handle")
+}
 
 // TestLoopOverWait4 is the program of Ruby's Feature #19322: a loop over
 // wait4(-1) and, elsewhere, code that starts a command and wants its output and
@@ -56,7 +58,9 @@ func TestLoopOverWait4(t *testing.T) {
 		rounds = 15
 	}
 	for _, loop := range []string{"ward on SIGCHLD", "ward blocking", "raw on SIGCHLD"} {
-		t.Run(loop, func(t *testing.T) { runReport(t, nil, "loop", loop, strconv.Itoa(rounds)) })
+		t.Run(loop, func(t *testing.T) {
+			childtest.Report(t, nil, "loop", loop, strconv.Itoa(rounds))
+		})
 	}
 }
 
@@ -65,7 +69,7 @@ func stranger(sys *syscall.SysProcAttr, files []uintptr, helper string, args ...
 	path, argv, env := selftest.Command(helper, args...)
 	pid, _, err := syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	return pid
 }
@@ -84,7 +88,7 @@ func waitForAll() {
 	} {
 		_, want := syscall.Wait4(c.pid, nil, c.options, nil)
 		if pid, err := ward.Wait4(c.pid, nil, c.options, nil); err != want || pid > 0 {
-			complain("Wait4(%d, %#x) = %d, %v, want %v", c.pid, c.options, pid, err, want)
+			childtest.Complain("Wait4(%d, %#x) = %d, %v, want %v", c.pid, c.options, pid, err, want)
 		}
 	}
 	own := &syscall.SysProcAttr{Setpgid: true}
@@ -99,7 +103,7 @@ func waitForAll() {
 	} {
 		r, w, err := os.Pipe()
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		other := stranger(&syscall.SysProcAttr{Setpgid: true}, []uintptr{r.Fd()}, "stdin", "0")
 		if name == "own group" {
@@ -110,17 +114,18 @@ func waitForAll() {
 		var usage syscall.Rusage
 		got, err := ward.Wait4(c.arg(pid), &status, 0, &usage)
 		if got != pid || err != nil || status.ExitStatus() != 7 || usage.Utime.Nano()+usage.Stime.Nano() == 0 {
-			complain("%s: Wait4 = %d, %v, status %#x, usage %v; want %d", name, got, err, status, usage, pid)
+			childtest.Complain("%s: Wait4 = %d, %v, status %#x, usage %v; want %d",
+				name, got, err, status, usage, pid)
 		}
 		if got, err := ward.Wait4(c.arg(pid), nil, wait4.NoHang, nil); name != "any" && err != syscall.ECHILD {
-			complain("%s: Wait4 again = %d, %v", name, got, err)
+			childtest.Complain("%s: Wait4 again = %d, %v", name, got, err)
 		}
 		if got, err := ward.Wait4(-1, nil, wait4.NoHang, nil); got != 0 || err != nil {
-			complain("%s: Wait4 beside a child that runs = %d, %v", name, got, err)
+			childtest.Complain("%s: Wait4 beside a child that runs = %d, %v", name, got, err)
 		}
 		w.Close()
 		if got, err := ward.Wait4(-1, nil, 0, nil); err != nil || other != 0 && got != other {
-			complain("%s: Wait4 = %d, %v, want %d", name, got, err, other)
+			childtest.Complain("%s: Wait4 = %d, %v, want %d", name, got, err, other)
 		}
 		r.Close()
 	}
@@ -135,24 +140,24 @@ func waitForHandle() {
 	} {
 		r, w, err := os.Pipe()
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{r}})
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		pid := arg(h.PID())
 		seen := !childtest.Private && (ward.Capabilities().Tier != ward.TierPrivate || pid != -1)
 		if got, err := ward.Wait4(pid, nil, wait4.NoHang, nil); got > 0 || seen && err != nil {
-			complain("Wait4(%d) while the handle's child runs: %d, %v", pid, got, err)
+			childtest.Complain("Wait4(%d) while the handle's child runs: %d, %v", pid, got, err)
 		}
 		time.AfterFunc(20*time.Millisecond, func() { w.Close() })
 		if got, err := ward.Wait4(pid, nil, 0, nil); err != syscall.ECHILD {
-			complain("Wait4(%d) = %d, %v", pid, got, err)
+			childtest.Complain("Wait4(%d) = %d, %v", pid, got, err)
 		}
 		state, err := h.Wait(context.Background())
 		if err != nil || state.ExitCode() != 3 || state.Recovered() || state.SysUsage() == nil && !childtest.Private {
-			complain("Wait4(%d), then Wait() = %v, %v", pid, state, err)
+			childtest.Complain("Wait4(%d), then Wait() = %v, %v", pid, state, err)
 		}
 		r.Close()
 	}
@@ -218,7 +223,7 @@ func runBesideLoop(kind string, rounds int) {
 				c.hello(int(i))
 				if holds { // see Wait4 on a Start that fails
 					if _, err := ward.Start("/no such program", []string{""}, nil); !errors.Is(err, fs.ErrNotExist) {
-						complain("%v", err)
+						childtest.Complain("%v", err)
 					}
 				}
 			}
@@ -233,7 +238,7 @@ func runBesideLoop(kind string, rounds int) {
 	commands.Wait()
 	for _, e := range strangers {
 		if !got.remove(e) {
-			complain("the loop did not get %d with %#x", e.pid, e.status)
+			childtest.Complain("the loop did not get %d with %#x", e.pid, e.status)
 		}
 	}
 	close(stop)
@@ -244,9 +249,9 @@ func runBesideLoop(kind string, rounds int) {
 	lossy := raw && (ward.Capabilities().Tier == ward.TierDetectable || ward.Capabilities().Backend == "kqueue")
 	switch {
 	case c.right.Load()+c.lost.Load() != int64(rounds) || c.lost.Load() > 0 && !lossy:
-		complain("want %d right", rounds)
+		childtest.Complain("want %d right", rounds)
 	case !raw && (len(got.exits) > 0 || c.recovered.Load() > 0):
-		complain("the loop took children of handles")
+		childtest.Complain("the loop took children of handles")
 	}
 }
 
@@ -254,18 +259,18 @@ func runBesideLoop(kind string, rounds int) {
 func (c *counts) hello(i int) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	path, argv, env := selftest.Command("hello", strconv.Itoa(i))
 	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w}})
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	w.Close()
 	text, err := io.ReadAll(r)
 	r.Close()
 	if want := "hello " + strconv.Itoa(i); string(text) != want || err != nil {
-		complain("output %q, %v, want %q", text, err, want)
+		childtest.Complain("output %q, %v, want %q", text, err, want)
 	}
 	switch state, err := h.Wait(context.Background()); {
 	case errors.Is(err, ward.ErrStatusLost):
@@ -319,7 +324,7 @@ func waitBlocking(got *taken, stop <-chan struct{}) {
 			case <-time.After(time.Millisecond):
 			}
 		case err != syscall.EINTR:
-			complain("Wait4: %v", err)
+			childtest.Complain("Wait4: %v", err)
 		}
 	}
 }

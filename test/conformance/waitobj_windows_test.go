@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/windows"
 )
@@ -26,7 +27,7 @@ func init() {
 		var created, exited, kernel, user windows.Filetime
 		for uint64(user.HighDateTime)<<32|uint64(user.LowDateTime) < uint64(d/100) {
 			if err := windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user); err != nil {
-				complain("GetProcessTimes: %v", err)
+				childtest.Complain("GetProcessTimes: %v", err)
 			}
 		}
 	})
@@ -69,7 +70,7 @@ func TestEveryExitCodeIsAnOrdinaryOne(t *testing.T) {
 		stillActive:     "exit status 259",
 		accessViolation: "exit status 0xc0000005",
 	} {
-		state := wait(t, start(t, nil, "exit", strconv.FormatInt(code, 10)))
+		state := childtest.Wait(t, childtest.Start(t, nil, "exit", strconv.FormatInt(code, 10)))
 		if int64(state.ExitCode()) != code || state.String() != text || !state.Exited() || state.Signaled() {
 			t.Errorf("exit %d: got %v, ExitCode %d", code, state, state.ExitCode())
 		}
@@ -80,7 +81,7 @@ func TestEveryExitCodeIsAnOrdinaryOne(t *testing.T) {
 }
 
 func TestKilledChildHasExitCode1(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -90,13 +91,13 @@ func TestKilledChildHasExitCode1(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if state := wait(t, h); state.ExitCode() != 1 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 1 {
 		t.Errorf("Wait() = %v", state)
 	}
 }
 
 func TestOtherSignalsAreUnsupported(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.Signal(0)} {
 		if err := h.Signal(sig); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("Signal(%v): %v", sig, err)
@@ -105,14 +106,14 @@ func TestOtherSignalsAreUnsupported(t *testing.T) {
 }
 
 func TestStopKillsWhatCannotBeInterrupted(t *testing.T) {
-	state, err := ward.Stop(context.Background(), startHeld(t))
+	state, err := ward.Stop(context.Background(), childtest.StartHeld(t))
 	if err != nil || state.ExitCode() != 1 {
 		t.Errorf("Stop() = %v, %v", state, err)
 	}
 }
 
 func TestInterruptNeedsAProcessGroup(t *testing.T) {
-	err := startHeld(t).Signal(os.Interrupt)
+	err := childtest.StartHeld(t).Signal(os.Interrupt)
 	if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "CREATE_NEW_PROCESS_GROUP") {
 		t.Errorf("Signal(os.Interrupt): %v", err)
 	}
@@ -122,18 +123,18 @@ func TestInterruptIsCtrlBreak(t *testing.T) {
 	if selftest.Wine() {
 		t.Skip("Wine's GenerateConsoleCtrlEvent refuses CTRL_BREAK")
 	}
-	r, w := pipe(t)
-	h := start(t, &ward.Attr{
+	r, w := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{
 		Files: []*os.File{nil, w, os.Stderr},
 		Sys:   &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP},
 	}, "breakable")
 	w.Close()
 	defer h.Kill()
-	readLine(t, r)
+	childtest.ReadLine(t, r)
 	if err := h.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if state := wait(t, h); state.ExitCode() != 5 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 5 {
 		t.Errorf("Wait() = %v", state)
 	}
 	if err := h.Signal(os.Interrupt); !errors.Is(err, os.ErrProcessDone) {
@@ -147,7 +148,7 @@ func TestStateHasCPUTimesOfTheProcess(t *testing.T) {
 	}
 	const spent = 200 * time.Millisecond
 	begin := time.Now()
-	state := wait(t, start(t, nil, "burn", spent.String()))
+	state := childtest.Wait(t, childtest.Start(t, nil, "burn", spent.String()))
 	most := time.Since(begin) * time.Duration(runtime.NumCPU())
 	if user := state.UserTime(); user < spent || user > most {
 		t.Errorf("UserTime() = %v, want %v to %v", user, spent, most)
@@ -157,10 +158,10 @@ func TestStateHasCPUTimesOfTheProcess(t *testing.T) {
 func TestStateHasTimesOfStartAndExit(t *testing.T) {
 	const tick = 20 * time.Millisecond // of the system's clock
 	begin := time.Now()
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	time.Sleep(5 * tick)
 	h.Release()
-	usage := wait(t, h).SysUsage().(*syscall.Rusage)
+	usage := childtest.Wait(t, h).SysUsage().(*syscall.Rusage)
 	end := time.Now()
 	created := time.Unix(0, usage.CreationTime.Nanoseconds())
 	exited := time.Unix(0, usage.ExitTime.Nanoseconds())
@@ -170,7 +171,7 @@ func TestStateHasTimesOfStartAndExit(t *testing.T) {
 }
 
 func TestHandleIsThatOfTheProcess(t *testing.T) {
-	h := startHeld(t)
+	h := childtest.StartHeld(t)
 	err := h.WithHandle(func(fd uintptr) {
 		if pid, err := windows.GetProcessId(windows.Handle(fd)); int(pid) != h.PID() {
 			t.Errorf("GetProcessId: %d, %v; want %d", pid, err, h.PID())
@@ -180,14 +181,15 @@ func TestHandleIsThatOfTheProcess(t *testing.T) {
 		t.Error(err)
 	}
 	h.Release()
-	wait(t, h)
+	childtest.Wait(t, h)
 	if err := h.WithHandle(func(uintptr) {}); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("WithHandle after the exit: %v", err)
 	}
 }
 
 func TestPrivateIsEveryChild(t *testing.T) {
-	if state := wait(t, start(t, &ward.Attr{Private: true}, "exit", "3")); state.ExitCode() != 3 {
+	h := childtest.Start(t, &ward.Attr{Private: true}, "exit", "3")
+	if state := childtest.Wait(t, h); state.ExitCode() != 3 {
 		t.Errorf("Wait() = %v", state)
 	}
 }
@@ -195,9 +197,9 @@ func TestPrivateIsEveryChild(t *testing.T) {
 // TestNilFileGivesNoHandle: -1 is at once the number of no file and, to
 // DuplicateHandle, the program itself.
 func TestNilFileGivesNoHandle(t *testing.T) {
-	_, w := pipe(t)
+	_, w := childtest.Pipe(t)
 	attr := &ward.Attr{Files: []*os.File{nil, w, nil}}
-	if state := wait(t, start(t, attr, "ofStdin")); !state.Success() {
+	if state := childtest.Wait(t, childtest.Start(t, attr, "ofStdin")); !state.Success() {
 		t.Error("the child has a handle of a process as its standard input")
 	}
 }
@@ -209,15 +211,15 @@ func TestSysIsHonouredAndLeftAlone(t *testing.T) {
 		"KillOnParentExit": {KillOnParentExit: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, w := pipe(t)
+			r, w := childtest.Pipe(t)
 			attr.Files = []*os.File{nil, w, os.Stderr}
 			attr.Sys = &syscall.SysProcAttr{CmdLine: `ward "of the command line"`, HideWindow: true}
-			h := start(t, &attr, "describe")
+			h := childtest.Start(t, &attr, "describe")
 			w.Close()
-			if got, want := readLine(t, r), `["of the command line"]`; got != want {
+			if got, want := childtest.ReadLine(t, r), `["of the command line"]`; got != want {
 				t.Errorf("child has the arguments %s, want %s", got, want)
 			}
-			wait(t, h)
+			childtest.Wait(t, h)
 			if attr.Sys.CreationFlags != 0 {
 				t.Errorf("Start has changed CreationFlags to %#x", attr.Sys.CreationFlags)
 			}
@@ -227,7 +229,7 @@ func TestSysIsHonouredAndLeftAlone(t *testing.T) {
 
 func TestChildAskedForAsSuspendedStaysSo(t *testing.T) {
 	for _, tree := range []bool{false, true} {
-		h := start(t, &ward.Attr{
+		h := childtest.Start(t, &ward.Attr{
 			Tree: tree,
 			Sys:  &syscall.SysProcAttr{CreationFlags: windows.CREATE_SUSPENDED},
 		}, "exit", "0")
@@ -236,7 +238,7 @@ func TestChildAskedForAsSuspendedStaysSo(t *testing.T) {
 			t.Errorf("Tree %v: TryWait() = %v, %v", tree, state, err)
 		}
 		h.Kill()
-		wait(t, h)
+		childtest.Wait(t, h)
 	}
 }
 
@@ -244,7 +246,7 @@ func TestStartsLeaveNoHandle(t *testing.T) {
 	attrs := []*ward.Attr{{}, {Tree: true}, {KillOnParentExit: true}, {Tree: true, KillOnParentExit: true}}
 	round := func() {
 		for _, attr := range attrs {
-			wait(t, start(t, attr, "exit", "0"))
+			childtest.Wait(t, childtest.Start(t, attr, "exit", "0"))
 			if _, err := ward.Start(`C:\no such program`, nil, attr); err == nil {
 				t.Error("a missing program is started")
 			}

@@ -41,7 +41,7 @@ func tiny(image []byte) string {
 	}
 	path, err := childtest.Tiny(image)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	return path
 }

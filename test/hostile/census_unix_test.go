@@ -41,7 +41,7 @@ func (c *census) add(code byte) {
 	path, argv, env := exiting(code)
 	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env})
 	if err != nil {
-		complain("Start: %v", err)
+		childtest.Complain("Start: %v", err)
 	}
 	switch state, err := h.Wait(context.Background()); {
 	case errors.Is(err, ward.ErrStatusLost):
@@ -61,13 +61,13 @@ func (c *census) add(code byte) {
 func (c *census) check(n int) {
 	tier := childtest.Tier()
 	if c.wrong.Load() > 0 || c.right.Load()+c.lost.Load() != int64(n) {
-		complain("want %d, right or lost", n)
+		childtest.Complain("want %d, right or lost", n)
 	}
 	// A kqueue hears of a child only once that is registered.
 	if tier >= ward.TierRecoverable && c.lost.Load() > 0 && ward.Capabilities().Backend != "kqueue" {
-		complain("statuses were lost on the %v tier", tier)
+		childtest.Complain("statuses were lost on the %v tier", tier)
 	}
 	if tier == ward.TierDetectable && c.recovered.Load() > 0 {
-		complain("statuses were recovered on the %v tier", tier)
+		childtest.Complain("statuses were recovered on the %v tier", tier)
 	}
 }

@@ -17,29 +17,37 @@ import (
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
+	"golang.org/x/sys/unix"
 )
 
 func init() {
-	selftest.Register("lose keepers", func(args []string) { useWhileKeepersDie(size(args)) })
+	selftest.RegisterSized("lose keepers", useWhileKeepersDie)
+	selftest.RegisterSized("kill keepers", killKeepers)
 }
 
 // TestHandlesOfKeepersThatAreKilled does to handles, all at once, what can be
 // done to them, while somebody kills the parents of their processes.
 func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
-	childtest.NeedBackend(t)
-	if h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0"); errors.Is(err, errors.ErrUnsupported) {
-		t.Skip(err)
-	} else if err == nil {
-		<-h.Done()
-	}
-	n := 400
+	underKeepers(t, "lose keepers", 400, 20_000)
+}
+
+func TestKeepersKilledInMidFlight(t *testing.T) {
+	underKeepers(t, "kill keepers", 200, 5000)
+}
+
+// underKeepers runs a helper whose children are a keeper's, with and without a
+// status that can be read back. Its argument is a size, of which there are two.
+func underKeepers(t *testing.T, helper string, some, long int) {
+	t.Helper()
+	childtest.NeedSpawnPrograms(t)
+	childtest.NeedAttr(t, &ward.Attr{Private: true})
 	if *selftest.Long {
-		n = 20_000
+		some = long
 	}
 	for _, setting := range []string{"private=keeper", "private=keeper,recover=off"} {
 		t.Run(setting, func(t *testing.T) {
 			env := []string{"WARDDEBUG=" + setting, childtest.PrivateVariable + "=on"}
-			childtest.Report(t, &ward.Attr{Env: env}, "lose keepers", strconv.Itoa(n))
+			childtest.Report(t, &ward.Attr{Env: env}, helper, strconv.Itoa(some))
 		})
 	}
 }
@@ -49,7 +57,7 @@ func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
 // are killed. This program takes its orphans itself, so no status is lost.
 func useWhileKeepersDie(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	exiting(1) // opens its program
 	left := selftest.Watch()
@@ -65,7 +73,7 @@ func useWhileKeepersDie(n int) {
 				if err != nil {
 					var typed *ward.Error
 					if !errors.As(err, &typed) {
-						complain("Start: %T %v", err, err)
+						childtest.Complain("Start: %T %v", err, err)
 					}
 					refused.Add(1) // as each of its keepers was killed
 					continue
@@ -84,16 +92,14 @@ func useWhileKeepersDie(n int) {
 	others.Go(func() {
 		for !isClosed(stop) {
 			if _, err := recent.any().TryWait(); err != nil && err != ward.ErrRunning && !errors.Is(err, ward.ErrStatusLost) {
-				complain("TryWait: %v", err)
+				childtest.Complain("TryWait: %v", err)
 			}
 		}
 	})
 	others.Go(func() {
 		for !isClosed(stop) {
 			time.Sleep(rand.N(5 * time.Millisecond))
-			s := recent.any()
-			if keeper := childtest.ParentOf(s.PID()); keeper > 1 && keeper != os.Getpid() && childtest.ParentOf(keeper) == os.Getpid() {
-				syscall.Kill(keeper, syscall.SIGKILL)
+			if killKeeperOf(recent.any()) {
 				killed.Add(1)
 			}
 		}
@@ -106,11 +112,11 @@ func useWhileKeepersDie(n int) {
 				switch {
 				case err == nil:
 					if err := h.(*suspect).check(); err != nil {
-						complain("%v", err)
+						childtest.Complain("%v", err)
 					}
 					right.Add(1)
 				case !errors.Is(err, ward.ErrEmpty):
-					complain("Next: %v", err)
+					childtest.Complain("Next: %v", err)
 				case last:
 					return
 				}
@@ -125,9 +131,103 @@ func useWhileKeepersDie(n int) {
 	fmt.Printf("%d keepers killed; %d children right, each once; %d not started\n",
 		killed.Load(), right.Load(), refused.Load())
 	if right.Load() != added.Load() || killed.Load() == 0 || right.Load() == 0 {
-		complain("want %d children, and keepers killed", added.Load())
+		childtest.Complain("want %d children, and keepers killed", added.Load())
 	}
 	if err := left(); err != nil {
-		complain("left behind: %v", err)
+		childtest.Complain("left behind: %v", err)
 	}
+}
+
+// killKeeperOf reports whether the parent of h's process is a child of this
+// program, and kills it then.
+func killKeeperOf(h ward.Handle) bool {
+	keeper := childtest.ParentOf(h.PID())
+	if keeper <= 1 || keeper == os.Getpid() || childtest.ParentOf(keeper) != os.Getpid() {
+		return false
+	}
+	syscall.Kill(keeper, syscall.SIGKILL)
+	return true
+}
+
+// killKeepers has a killer after the keepers while children start and end. As
+// this program takes its orphans itself, no status is lost.
+func killKeepers(n int) {
+	if err := ward.SetSubreaper(true); err != nil {
+		childtest.Complain("%v", err)
+	}
+	stop := make(chan struct{})
+	var killer, starters sync.WaitGroup
+	killed := 0
+	killer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
+			if err != nil {
+				continue
+			}
+			if killKeeperOf(h) {
+				killed++
+			}
+		}
+	})
+	var mu sync.Mutex
+	ended := map[string]int{}
+	for range 8 {
+		starters.Go(func() {
+			for i := range n / 8 {
+				outcome := privateOutcome(i % 256)
+				mu.Lock()
+				ended[outcome]++
+				mu.Unlock()
+			}
+		})
+	}
+	starters.Wait()
+	close(stop)
+	killer.Wait()
+	fmt.Printf("%d keepers killed; %v\n", killed, ended)
+	if killed == 0 {
+		childtest.Complain("this shows nothing")
+	}
+	delete(ended, "right")
+	delete(ended, "not started")
+	if len(ended) > 0 {
+		childtest.Complain("not all are right or typed errors")
+	}
+	time.Sleep(200 * time.Millisecond) // longer than the last keeper lingers
+	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
+		childtest.Complain("left behind: %d, %v", pid, err)
+	}
+}
+
+// privateOutcome starts a private child and says what became of it, after another
+// one that cannot be executed.
+func privateOutcome(code int) string {
+	_, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true})
+	var typed *ward.Error // as each of its keepers was killed
+	if !errors.Is(err, syscall.ENOENT) && !errors.As(err, &typed) {
+		return fmt.Sprintf("Start of nothing: %v", err)
+	}
+	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", strconv.Itoa(code))
+	if err != nil {
+		var typed *ward.Error
+		if errors.As(err, &typed) {
+			return "not started"
+		}
+		return err.Error()
+	}
+	state, err := h.Wait(context.Background())
+	switch {
+	case errors.Is(err, ward.ErrStatusLost):
+		return "lost"
+	case err != nil:
+		return err.Error()
+	case state.ExitCode() != code:
+		return fmt.Sprintf("wrong: %v, not %d", state, code)
+	}
+	return "right"
 }

@@ -17,8 +17,8 @@ import (
 )
 
 func init() {
-	selftest.Register("killed", func(args []string) { startUntilKilled(size(args)) })
-	selftest.Register("kill", func(args []string) { killStarters(size(args)) })
+	selftest.RegisterSized("killed", startUntilKilled)
+	selftest.RegisterSized("kill", killStarters)
 }
 
 // TestNothingIsLeftOfAKilledProgram kills programs in the middle of their starts.
@@ -40,26 +40,27 @@ func killStarters(rounds int) {
 	for range rounds {
 		r, w, err := os.Pipe()
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		path, argv, env := selftest.Command("killed", strconv.Itoa(children))
 		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Files: []*os.File{nil, w}})
 		if err != nil {
-			complain("Start: %v", err)
+			childtest.Complain("Start: %v", err)
 		}
 		w.Close()
 		some := make([]byte, least+rand.IntN(most-least+1))
 		if n, err := io.ReadFull(r, some); err != nil {
-			complain("%q for %d children: %v", some[:n], len(some), err)
+			childtest.Complain("%q for %d children: %v", some[:n], len(some), err)
 		}
 		if err := h.Kill(); err != nil {
-			complain("Kill: %v", err)
+			childtest.Complain("Kill: %v", err)
 		}
 		<-h.Done()
 		// Where the read cannot have a deadline, that of the tests is the limit.
 		r.SetReadDeadline(time.Now().Add(patience))
 		if _, err := io.Copy(io.Discard, r); err != nil {
-			complain("a process is left %v after its program was killed: %v", patience, err)
+			childtest.Complain("a process is left %v after its program was killed: %v",
+				patience, err)
 		}
 		r.Close()
 	}
@@ -70,7 +71,7 @@ func killStarters(rounds int) {
 func startUntilKilled(n int) {
 	input, end, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	path, argv, env := waiting()
 	var next atomic.Int64
@@ -80,7 +81,7 @@ func startUntilKilled(n int) {
 			for next.Add(1) <= int64(n) {
 				attr := &ward.Attr{Env: env, Files: []*os.File{input, os.Stdout}}
 				if _, err := childtest.StartProgram(path, argv, attr); err != nil {
-					complain("Start: %v", err)
+					childtest.Complain("Start: %v", err)
 				}
 				os.Stdout.WriteString(".")
 			}

@@ -17,8 +17,8 @@ import (
 )
 
 func init() {
-	selftest.Register("few descriptors", func(args []string) { startUntilItFails(size(args), fewDescriptors) })
-	selftest.Register("few processes", func(args []string) { startUntilItFails(size(args), fewProcesses) })
+	selftest.RegisterSized("few descriptors", func(n int) { startUntilItFails(n, fewDescriptors) })
+	selftest.RegisterSized("few processes", func(n int) { startUntilItFails(n, fewProcesses) })
 }
 
 func TestDescriptorsEndInTheMiddleOfStarts(t *testing.T) {
@@ -52,10 +52,10 @@ func startUntilItFails(rounds int, limit func() (lift func(), want syscall.Errno
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	if h, err := startOne(null); err != nil { // and what is tried once, is
-		complain("Start without a limit: %v", err)
+		childtest.Complain("Start without a limit: %v", err)
 	} else {
 		<-h.Done()
 	}
@@ -64,7 +64,7 @@ func startUntilItFails(rounds int, limit func() (lift func(), want syscall.Errno
 	for range rounds {
 		r, w, err := os.Pipe()
 		if err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 		lift, want := limit()
 		children := make([][]ward.Handle, starters)
@@ -88,7 +88,7 @@ func startUntilItFails(rounds int, limit func() (lift func(), want syscall.Errno
 			for _, h := range own {
 				started++
 				if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-					complain("Wait() = %v, %v", state, err)
+					childtest.Complain("Wait() = %v, %v", state, err)
 				}
 			}
 		}
@@ -96,13 +96,13 @@ func startUntilItFails(rounds int, limit func() (lift func(), want syscall.Errno
 		r.Close()
 		fmt.Printf("%d children, then %d errors that are %v\n", started, starters, want)
 		if started == 0 {
-			complain("this shows nothing")
+			childtest.Complain("this shows nothing")
 		}
 		if err := left(); err != nil {
-			complain("left behind: %v", err)
+			childtest.Complain("left behind: %v", err)
 		}
 		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
-			complain("left behind: a child that only __WALL sees (%d, %v)", pid, err)
+			childtest.Complain("left behind: a child that only __WALL sees (%d, %v)", pid, err)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func checkStartError(err error, want syscall.Errno) {
 		want = syscall.EBADF
 	}
 	if !errors.Is(err, want) || !errors.As(err, &typed) && !errors.As(err, &failed) {
-		complain("Start: %T %v; want %v", err, err, want)
+		childtest.Complain("Start: %T %v; want %v", err, err, want)
 	}
 }
 
@@ -124,15 +124,15 @@ func checkStartError(err error, want syscall.Errno) {
 func fewDescriptors() (lift func(), want syscall.Errno) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		complain("getrlimit: %v", err)
+		childtest.Complain("getrlimit: %v", err)
 	}
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	few := unix.Rlimit{Cur: uint64(len(open) + more), Max: limit.Max}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
-		complain("setrlimit: %v", err)
+		childtest.Complain("setrlimit: %v", err)
 	}
 	return func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) }, syscall.EMFILE
 }
@@ -141,15 +141,15 @@ func fewDescriptors() (lift func(), want syscall.Errno) {
 func fewProcesses() (lift func(), want syscall.Errno) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
-		complain("getrlimit: %v", err)
+		childtest.Complain("getrlimit: %v", err)
 	}
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	few := unix.Rlimit{Cur: uint64(len(threads) + more), Max: limit.Max}
 	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &few); err != nil {
-		complain("setrlimit: %v", err)
+		childtest.Complain("setrlimit: %v", err)
 	}
 	return func() { unix.Setrlimit(unix.RLIMIT_NPROC, &limit) }, syscall.EAGAIN
 }

@@ -14,8 +14,6 @@ func TestMain(m *testing.M) {
 	selftest.Main(m, func() string { return ward.Capabilities().String() })
 }
 
-var complain = childtest.Complain
-
 // inEachVariant runs a helper for each backend and kind of child, but for some
 // that make no difference to it. Its argument is a size, of which there are two.
 func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, except ...string) {
@@ -41,13 +39,4 @@ func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, 
 			childtest.Report(t, &attr, helper, strconv.Itoa(some))
 		})
 	}
-}
-
-// size is the argument of a helper.
-func size(args []string) int {
-	n, err := strconv.Atoi(args[0])
-	if err != nil {
-		panic(err)
-	}
-	return n
 }

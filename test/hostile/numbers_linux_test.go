@@ -18,7 +18,7 @@ import (
 )
 
 func init() {
-	selftest.Register("few numbers", func(args []string) { signalBesideStrangers(size(args)) })
+	selftest.RegisterSized("few numbers", signalBesideStrangers)
 }
 
 // TestNoSignalReachesAStranger has a pid namespace with so few numbers that one
@@ -85,14 +85,14 @@ func signalBesideStrangers(n int) {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
 				s, err := startSuspect(byte(i%255 + 1))
 				if err != nil {
-					complain("Start: %v", err)
+					childtest.Complain("Start: %v", err)
 				}
 				if _, again := seen.LoadOrStore(s.PID(), true); again {
 					reused.Add(1)
 				}
 				recent.put(int(i), s)
 				if err := s.check(); err != nil {
-					complain("%v", err)
+					childtest.Complain("%v", err)
 				}
 			}
 		})
@@ -103,24 +103,24 @@ func signalBesideStrangers(n int) {
 	fmt.Printf("%d children, %d numbers given again, %d signals sent and %d refused, %d strangers, of whom %d got one\n",
 		n, reused.Load(), sent, done, strangers.Load(), shot.Load())
 	if shot.Load() > 0 {
-		complain("signals reached strangers")
+		childtest.Complain("signals reached strangers")
 	}
 	if reused.Load() == 0 || sent == 0 || done == 0 || strangers.Load() == 0 {
-		complain("this shows nothing")
+		childtest.Complain("this shows nothing")
 	}
 }
 
 // fewNumbers has the kernel give numbers up to largest only.
 func fewNumbers(others *sync.WaitGroup, stop <-chan struct{}) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		complain("making the mounts private: %v", err)
+		childtest.Complain("making the mounts private: %v", err)
 	}
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-		complain("mounting /proc: %v", err)
+		childtest.Complain("mounting /proc: %v", err)
 	}
 	write := func(file string, number int) {
 		if err := os.WriteFile("/proc/sys/kernel/"+file, fmt.Append(nil, number), 0); err != nil {
-			complain("%v", err)
+			childtest.Complain("%v", err)
 		}
 	}
 	// Before Linux 6.14 pid_max is that of the whole system.
@@ -141,18 +141,18 @@ func beStranger() (shot bool) {
 	path, argv, env := waiting()
 	r, w, err := os.Pipe()
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: []uintptr{r.Fd()}})
 	if err != nil {
-		complain("start of a stranger: %v", err)
+		childtest.Complain("start of a stranger: %v", err)
 	}
 	r.Close()
 	time.Sleep(rand.N(10 * time.Millisecond))
 	w.Close()
 	var status syscall.WaitStatus
 	if got, err := syscall.Wait4(pid, &status, 0, nil); got != pid {
-		complain("wait for a stranger: %v", err)
+		childtest.Complain("wait for a stranger: %v", err)
 	}
 	return status.Signaled()
 }

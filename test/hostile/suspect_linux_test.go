@@ -38,7 +38,7 @@ func (s *suspect) kill() error {
 	defer s.mu.Unlock()
 	err := s.Kill()
 	if err != nil && !(errors.Is(err, os.ErrProcessDone) && errors.Is(err, syscall.ESRCH)) {
-		complain("Kill: %v", err)
+		childtest.Complain("Kill: %v", err)
 	}
 	s.killed = s.killed || err == nil
 	return err
@@ -51,13 +51,14 @@ func (s *suspect) check() error {
 		return err
 	}
 	if err != nil || state.Pid() != s.PID() {
-		complain("child %d: Wait() = %v, %v", s.PID(), state, err)
+		childtest.Complain("child %d: Wait() = %v, %v", s.PID(), state, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	killed := s.killed && state.Signaled() && state.Signal() == syscall.SIGKILL
 	if !killed && state.ExitCode() != int(s.code) {
-		complain("child %d with exit code %d, killed: %v; it ended with %v", s.PID(), s.code, s.killed, state)
+		childtest.Complain("child %d with exit code %d, killed: %v; it ended with %v",
+			s.PID(), s.code, s.killed, state)
 	}
 	return nil
 }

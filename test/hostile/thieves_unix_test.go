@@ -21,8 +21,8 @@ import (
 )
 
 func init() {
-	selftest.Register("thieves", func(args []string) { runBesideThieves(size(args)) })
-	selftest.Register("ignored", func(args []string) { runIgnored(size(args)) })
+	selftest.RegisterSized("thieves", runBesideThieves)
+	selftest.RegisterSized("ignored", runIgnored)
 }
 
 func TestThieves(t *testing.T) { inEachVariant(t, ward.Attr{}, "thieves", 400, 50_000) }
@@ -38,7 +38,7 @@ func runIgnored(n int) {
 	fmt.Printf("%v tier: %v\n", childtest.Tier(), &c)
 	c.check(n)
 	if childtest.Tier() != ward.TierPrivate && c.recovered.Load()+c.lost.Load() != int64(n) {
-		complain("want all %d taken by the kernel", n)
+		childtest.Complain("want all %d taken by the kernel", n)
 	}
 }
 
@@ -89,13 +89,13 @@ func runBesideThieves(n int) {
 	fmt.Printf(" %d in all\n", taken)
 	c.check(n)
 	if !allFed(thieves) {
-		complain("a thief took nothing: this shows nothing")
+		childtest.Complain("a thief took nothing: this shows nothing")
 	}
 	if noticed := c.lost.Load() + c.recovered.Load(); taken != baits+noticed {
-		complain("%d thefts, of which %d were noticed", taken-baits, noticed)
+		childtest.Complain("%d thefts, of which %d were noticed", taken-baits, noticed)
 	}
 	if childtest.Tier() == ward.TierPrivate && taken != baits && !groupSeesPrivate {
-		complain("%d private children were taken", taken-baits)
+		childtest.Complain("%d private children were taken", taken-baits)
 	}
 }
 
@@ -107,7 +107,7 @@ func allFed(thieves []*thief) bool {
 func startBait() {
 	path, argv, env := exiting(1)
 	if _, _, err := syscall.StartProcess(path, argv, &syscall.ProcAttr{Env: env}); err != nil {
-		complain("start of a bait: %v", err)
+		childtest.Complain("start of a bait: %v", err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"runtime"
@@ -18,7 +18,7 @@ func TestTreeIsLetGoOf(t *testing.T) {
 			t.Run(words+" "+how, func(t *testing.T) {
 				before := selftest.HandleCount("Job")
 				h, f := childtest.StartFamily(t, childtest.Attributes(words), "", "exit")
-				wait(t, h)
+				childtest.Wait(t, h)
 				if n := selftest.HandleCount("Job"); n != before+1 {
 					t.Errorf("%d jobs are open beside %d, want 1", n-before, before)
 				}

@@ -1,4 +1,4 @@
-package ward_test
+package conformance_test
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/wait4"
 	"golang.org/x/sys/unix"
@@ -76,7 +77,8 @@ func tryStartFamily(generations ...string) (family, error) {
 		return f, err
 	}
 	f.release = sync.OnceFunc(func() { hold.Close() })
-	f.Handle, err = tryStart(&ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "generation", generations...)
+	attr := &ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}
+	f.Handle, err = childtest.TryStart(attr, "generation", generations...)
 	in.Close()
 	w.Close()
 	if err != nil {
@@ -177,7 +179,7 @@ func isReaper(t *testing.T) bool {
 // the last one.
 func needTree(t *testing.T) {
 	t.Helper()
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	if os.Getpid() == 1 {
 		t.Skip("the kernel keeps no subtrees for PID 1")
 	}
@@ -203,7 +205,7 @@ func TestKillTreeKillsAllDescendants(t *testing.T) {
 			if err := f.KillTree(); err != nil {
 				t.Fatal(err)
 			}
-			if state := wait(t, f); state.Signal() != syscall.SIGKILL {
+			if state := childtest.Wait(t, f); state.Signal() != syscall.SIGKILL {
 				t.Errorf("Wait() = %v", state)
 			}
 			f.mustEnd(t)
@@ -214,7 +216,7 @@ func TestKillTreeKillsAllDescendants(t *testing.T) {
 	}
 }
 
-func TestKillTreeAfterTheExitKillsTheRest(t *testing.T) {
+func TestKillTreeAfterTheExitKillsSessions(t *testing.T) {
 	needTree(t)
 	for _, generations := range [][]string{
 		{"exit", "stay"},
@@ -222,7 +224,7 @@ func TestKillTreeAfterTheExitKillsTheRest(t *testing.T) {
 	} {
 		t.Run(strings.Join(generations, ","), func(t *testing.T) {
 			f := startFamily(t, generations...)
-			if state := wait(t, f); state.ExitCode() != 6 {
+			if state := childtest.Wait(t, f); state.ExitCode() != 6 {
 				t.Errorf("Wait() = %v", state)
 			}
 			f.mustLive(t)
@@ -246,7 +248,7 @@ func TestKillTreeAfterATheftKillsTheRest(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	stolen := err == nil && pid == f.PID()
-	if state := wait(t, f); state.ExitCode() != 6 || state.Recovered() != stolen {
+	if state := childtest.Wait(t, f); state.ExitCode() != 6 || state.Recovered() != stolen {
 		t.Errorf("Wait() = %v, recovered %v; stolen: %v", state, state.Recovered(), stolen)
 	}
 	f.mustLive(t)
@@ -264,7 +266,7 @@ func TestWhoIsLetGoOfIsReaped(t *testing.T) {
 		t.Error("the program is no reaper while there is a tree")
 	}
 	f.Kill()
-	wait(t, f)
+	childtest.Wait(t, f)
 	f.Close()
 	f.mustLive(t)
 	f.release()
@@ -274,15 +276,18 @@ func TestWhoIsLetGoOfIsReaped(t *testing.T) {
 
 func TestManyTreesAtOnce(t *testing.T) {
 	needTree(t)
-	n := 40
-	if *selftest.Long {
+	n, parallel := 40, 8
+	switch {
+	case *selftest.Long:
 		n = 400
+	case testing.Short():
+		n = 16
 	}
 	families := make(chan family, n)
 	var wg sync.WaitGroup
-	for range 8 {
+	for range parallel {
 		wg.Go(func() {
-			for range n / 8 {
+			for range n / parallel {
 				f, err := tryStartFamily("exit", "session stay")
 				if err != nil {
 					t.Error(err)
@@ -306,32 +311,33 @@ func TestManyTreesAtOnce(t *testing.T) {
 }
 
 func TestTreeInPID1IsRefused(t *testing.T) {
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	if os.Getpid() != 1 {
 		t.Skip("the test is not run as PID 1")
 	}
-	if h, err := tryStart(&ward.Attr{Tree: true}, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
+	h, err := childtest.TryStart(&ward.Attr{Tree: true}, "exit", "0")
+	if !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Start with Tree: %v, %v", h, err)
 	}
 }
 
 func TestReaperKeepsItsRoleAndItsOrphans(t *testing.T) {
 	needTree(t)
-	runReport(t, nil, "reaper")
+	childtest.Report(t, nil, "reaper")
 }
 
 // reapAsBefore is a program that was a reaper before it had a tree.
 func reapAsBefore() {
 	if _, err := reaper(reapAcquire); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	f, err := tryStartFamily("exit", "stay")
 	if err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	<-f.Done()
 	if err := f.KillTree(); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 	<-f.ended
 	var status syscall.WaitStatus
@@ -340,14 +346,15 @@ func reapAsBefore() {
 		pid, err = syscall.Wait4(-1, &status, 0, nil)
 	}
 	if err != nil || pid == f.PID() || status.Signal() != syscall.SIGKILL {
-		complain("wait4(-1) = %d, %v, status %#x; want one of %v, killed", pid, err, status, f.numbers)
+		childtest.Complain("wait4(-1) = %d, %v, status %#x; want one of %v, killed",
+			pid, err, status, f.numbers)
 	}
 	f.Close()
 	time.Sleep(100 * time.Millisecond) // the package may do something about the role
 	if flags, err := reaper(reapStatus); err != nil || flags&reaperOwned == 0 {
-		complain("the program's own role: flags %#x, %v", flags, err)
+		childtest.Complain("the program's own role: flags %#x, %v", flags, err)
 	}
 	if _, err := reaper(reapRelease); err != nil {
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 }

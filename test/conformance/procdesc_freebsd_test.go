@@ -1,69 +1,31 @@
-package ward_test
+package conformance_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward"
-	"github.com/wardproc/ward/internal/selftest"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/wait4"
 	"golang.org/x/sys/unix"
 )
 
-func init() {
-	// keeper starts a child that says its number and lives as long as its
-	// standard input, and lives on itself.
-	selftest.Register("keeper", func(args []string) {
-		_, err := tryStart(&ward.Attr{
-			Files:            []*os.File{os.Stdin, os.Stdout, os.Stderr},
-			KillOnParentExit: args[0] == "kill",
-		}, "say number")
-		if err != nil {
-			complain("%v", err)
-		}
-		os.Stdout.Close()
-		time.Sleep(time.Minute)
-	})
-	selftest.Register("say number", func([]string) {
-		fmt.Println(os.Getpid())
-		io.Copy(io.Discard, os.Stdin)
-	})
-}
-
-// needProcdesc skips a test of process descriptors where they are not in use.
-func needProcdesc(t *testing.T) {
-	t.Helper()
-	caps := ward.Capabilities()
-	if caps.Backend == "procdesc" {
-		return
-	}
-	if os.Getenv("WARDDEBUG") == "" && !forNumbers {
-		t.Errorf("process descriptors are not in use:\n%v", caps)
-	}
-	t.Skipf("backend %s", caps.Backend)
-}
-
 func TestPrivateChildIsNotSeenByWait(t *testing.T) {
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	raised := make(chan os.Signal, 1)
 	signal.Notify(raised, syscall.SIGCHLD)
 	defer signal.Stop(raised)
-	h := start(t, &ward.Attr{Private: true}, "exit", "42")
+	h := childtest.Start(t, &ward.Attr{Private: true}, "exit", "42")
 	waitFindsNone(t, "while it runs")
 	hangUp(t, h)
 	waitFindsNone(t, "after the exit")
-	state := wait(t, h)
+	state := childtest.Wait(t, h)
 	if state.ExitCode() != 42 || state.Recovered() || state.SysUsage() == nil {
 		t.Errorf("Wait() = %v, recovered %v, usage %v", state, state.Recovered(), state.SysUsage())
 	}
@@ -106,10 +68,10 @@ func hangUp(t *testing.T, h ward.Handle) {
 }
 
 func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	for i := range 50 {
 		group := [...]int{0, -syscall.Getpgrp()}[i%2]
-		h := start(t, nil, "exit", "17")
+		h := childtest.Start(t, nil, "exit", "17")
 		var status syscall.WaitStatus
 		var stolen bool
 		for {
@@ -134,8 +96,8 @@ func TestStatusThatWaitByGroupTookIsReadBack(t *testing.T) {
 }
 
 func TestHandleIsAProcessDescriptor(t *testing.T) {
-	needProcdesc(t)
-	h := startHeld(t)
+	childtest.NeedSpawnPrograms(t)
+	h := childtest.StartHeld(t)
 	err := h.WithHandle(func(fd uintptr) {
 		var pid int32
 		_, _, errno := unix.Syscall(unix.SYS_PDGETPID, fd, uintptr(unsafe.Pointer(&pid)), 0)
@@ -151,48 +113,17 @@ func TestHandleIsAProcessDescriptor(t *testing.T) {
 	}
 }
 
-func TestKillOnParentExitEndsWithTheProgram(t *testing.T) { killKeeper(t, "kill", false) }
-
-func TestChildOutlivesTheProgram(t *testing.T) { killKeeper(t, "let live", true) }
-
-func killKeeper(t *testing.T, order string, outlives bool) {
-	needProcdesc(t)
-	in, release, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release.Close()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	keeper := start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, "keeper", order)
-	in.Close()
-	w.Close()
-	out := bufio.NewReader(r)
-	line, err := out.ReadString('\n')
-	grandchild, _ := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || grandchild <= 1 {
-		t.Fatalf("the grandchild says %q, %v", line, err)
-	}
-	keeper.Kill()
-	wait(t, keeper)
-	r.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	_, err = out.ReadByte()
-	if ended := err == io.EOF; ended == outlives {
-		t.Errorf("grandchild %d, read of its output: %v", grandchild, err)
-	}
-}
-
 func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
-	needProcdesc(t)
+	childtest.NeedSpawnPrograms(t)
 	for name, sys := range map[string]*syscall.SysProcAttr{
 		"Pdeathsig": {Pdeathsig: syscall.SIGTERM},
 		"Jail":      {Jail: 1},
 	} {
-		for _, attr := range []*ward.Attr{{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}, {Tree: true, Sys: sys}} {
-			if h, err := tryStart(attr, "exit", "0"); !errors.Is(err, errors.ErrUnsupported) {
+		for _, attr := range []*ward.Attr{
+			{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}, {Tree: true, Sys: sys},
+		} {
+			h, err := childtest.TryStart(attr, "exit", "0")
+			if !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("Start with %s: %v, %v", name, h, err)
 			}
 		}
@@ -201,12 +132,16 @@ func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
 
 // TestUncoveredChildIsWatchedByNumber starts what no spawn program covers.
 func TestUncoveredChildIsWatchedByNumber(t *testing.T) {
-	needProcdesc(t)
-	h := start(t, &ward.Attr{Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}, "exit", "3")
+	childtest.NeedSpawnPrograms(t)
+	if childtest.Private {
+		t.Skip("a private child is not watched by number")
+	}
+	sys := &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	h := childtest.Start(t, &ward.Attr{Sys: sys}, "exit", "3")
 	if err := h.WithHandle(func(uintptr) {}); !errors.Is(err, os.ErrNoHandle) && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("WithHandle: %v", err)
 	}
-	if state := wait(t, h); state.ExitCode() != 3 {
+	if state := childtest.Wait(t, h); state.ExitCode() != 3 {
 		t.Errorf("Wait() = %v", state)
 	}
 }

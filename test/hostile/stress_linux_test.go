@@ -1,13 +1,13 @@
-package ward_test
+package hostile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,37 +17,29 @@ import (
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
-	"github.com/wardproc/ward/internal/tinyprog"
 	"golang.org/x/sys/unix"
 )
 
 func init() {
-	selftest.Register("stress", func(args []string) {
-		n, _ := strconv.Atoi(args[0])
-		stress(n)
-	})
+	selftest.RegisterSized("stress", startInAStorm)
 }
 
 // TestStartsSurviveTheGoRuntime makes the runtime do all it does to a thread,
 // while children share the program's memory.
 func TestStartsSurviveTheGoRuntime(t *testing.T) {
-	needFast(t)
-	n := 2000
-	if *selftest.Long {
-		n = 100_000
-	}
-	runReport(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stress", strconv.Itoa(n))
+	// The children are in the group that gets the signals, and the tests are not.
+	attr := ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}
+	inEachVariant(t, attr, "stress", 2000, 100_000, "recover=off")
 }
 
-func stress(n int) {
-	path, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
-	if err != nil {
-		complain("%v", err)
-	}
+func startInAStorm(n int) {
+	alsoPrivate := offersPrivate()
 	debug.SetGCPercent(1)
-	kilohertz := unix.Itimerval{Interval: unix.Timeval{Usec: 1000}, Value: unix.Timeval{Usec: 1000}}
+	kilohertz := unix.Itimerval{
+		Interval: unix.Timeval{Usec: 1000}, Value: unix.Timeval{Usec: 1000},
+	}
 	if _, err := unix.Setitimer(unix.ITIMER_PROF, kilohertz); err != nil { // SIGPROF
-		complain("%v", err)
+		childtest.Complain("%v", err)
 	}
 
 	stop := make(chan struct{})
@@ -85,13 +77,15 @@ func stress(n int) {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
 				code := byte(i%255 + 1)
 				// New memory for each: the garbage collector is at work on it.
-				argv := []string{path, string([]byte{code}), fmt.Sprint(i)}
-				h, err := ward.Start(path, argv, &ward.Attr{Env: []string{fmt.Sprint("I=", i)}, Private: i%2 == 0})
+				path, argv, env := exiting(code)
+				argv, env = append(argv, fmt.Sprint(i)), append(env, fmt.Sprint("I=", i))
+				attr := &ward.Attr{Env: env, Private: alsoPrivate && i%2 == 0}
+				h, err := childtest.StartProgram(path, argv, attr)
 				if err != nil {
-					complain("start %d: %v", i, err)
+					childtest.Complain("start %d: %v", i, err)
 				}
 				if state, err := h.Wait(context.Background()); err != nil || state.ExitCode() != int(code) {
-					complain("start %d: %v, %v; want %d", i, state, err, code)
+					childtest.Complain("start %d: %v, %v; want %d", i, state, err, code)
 				}
 			}
 		})
@@ -102,6 +96,19 @@ func stress(n int) {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	fmt.Printf("%d starts, %d garbage collections\n", n, stats.NumGC)
+}
+
+// offersPrivate tells whether there are private children.
+func offersPrivate() bool {
+	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
+	if errors.Is(err, errors.ErrUnsupported) {
+		return false
+	}
+	if err != nil {
+		childtest.Complain("Start: %v", err)
+	}
+	<-h.Done()
+	return true
 }
 
 // growStack needs a stack of about n KiB.

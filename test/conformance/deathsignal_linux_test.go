@@ -1,0 +1,125 @@
+package conformance_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	selftest.Register("orphaning", func(args []string) { startAndWaitToBeKilled(args[0]) })
+	selftest.Register("death signal", func([]string) {
+		time.Sleep(100 * time.Millisecond)
+		fmt.Println(deathSignal)
+		time.Sleep(time.Minute)
+	})
+}
+
+// deathSignal is this program's own: prctl(2), PR_GET_PDEATHSIG. Its main thread
+// has it, and that is where the runtime initialises packages.
+var deathSignal = func() (signal int32) {
+	syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0)
+	return signal
+}()
+
+func TestDeathSignalIsForTheProgramAndNotForAThread(t *testing.T) {
+	for _, words := range []string{"Pdeathsig", "KillOnParentExit", "Private KillOnParentExit"} {
+		t.Run(words, func(t *testing.T) { orphan(t, words) })
+	}
+}
+
+func orphan(t *testing.T, words string) {
+	childtest.NeedAttr(t, deadly(words))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphaning", words)
+	w.Close()
+	line := make([]byte, 16)
+	n, err := r.Read(line) // from the grandchild, long after its starter's thread
+	if err != nil || strings.TrimSpace(string(line[:n])) != strconv.Itoa(int(syscall.SIGKILL)) {
+		t.Errorf("death signal %q, %v", line[:n], err)
+	}
+	h.Kill()
+	childtest.Wait(t, h)
+	r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := r.Read(line); err != io.EOF {
+		t.Errorf("the grandchild lives on: %v", err)
+	}
+}
+
+// deadly are the attributes of a child that is killed when its program ends.
+func deadly(words string) *ward.Attr {
+	attr := &ward.Attr{
+		Private:          strings.Contains(words, "Private"),
+		KillOnParentExit: strings.Contains(words, "KillOnParentExit"),
+	}
+	if words == "Pdeathsig" {
+		attr.Sys = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	}
+	return attr
+}
+
+// startAndWaitToBeKilled starts a child from a thread that ends at once.
+func startAndWaitToBeKilled(words string) {
+	onMortalThread(func() {
+		attr := deadly(words)
+		attr.Files = []*os.File{nil, os.Stdout, os.Stderr}
+		if _, err := childtest.TryStart(attr, "death signal"); err != nil {
+			childtest.Complain("%v", err)
+		}
+	})
+	os.Stdout.Close()
+	time.Sleep(time.Minute)
+}
+
+func TestKillOnParentExitRefusesAnotherDeathSignal(t *testing.T) {
+	for sig, want := range map[syscall.Signal]error{
+		0:               nil,
+		syscall.SIGKILL: nil,
+		syscall.SIGTERM: errors.ErrUnsupported,
+	} {
+		sys := &syscall.SysProcAttr{Pdeathsig: sig}
+		h, err := childtest.TryStart(&ward.Attr{KillOnParentExit: true, Sys: sys}, "exit", "0")
+		if err == nil {
+			childtest.Wait(t, h)
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("Start with Pdeathsig %v: %v", sig, err)
+		}
+		if sys.Pdeathsig != sig {
+			t.Errorf("Start has changed Pdeathsig %v to %v", sig, sys.Pdeathsig)
+		}
+	}
+}
+
+// onMortalThread runs f on a thread that ends with it. The main thread does not.
+func onMortalThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlock it
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		onMortalThread(f)
+	}()
+	<-done
+}

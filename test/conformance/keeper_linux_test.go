@@ -1,0 +1,118 @@
+package conformance_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	selftest.Register("hold private", func(args []string) { holdPrivate(args[0]) })
+	selftest.Register("status of a private child", func([]string) { waitForPrivate() })
+	selftest.Register("sleep", func([]string) { time.Sleep(time.Hour) })
+}
+
+// needPrivate skips a test of private children where the system, a setting or a
+// filter leaves none.
+func needPrivate(t *testing.T) {
+	t.Helper()
+	childtest.NeedSpawnPrograms(t)
+	childtest.NeedAttr(t, &ward.Attr{Private: true})
+}
+
+func TestKeeperDiesWithTheProgram(t *testing.T) {
+	needPrivate(t)
+	fates := []string{"none", "execute"}
+	if os.Getuid() == 0 {
+		fates = append(fates, "give up root")
+	}
+	for _, fate := range fates {
+		t.Run(fate, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			h := childtest.Start(t, &ward.Attr{
+				Files: []*os.File{nil, w, os.Stderr},
+				Env:   []string{"WARDDEBUG=private=keeper"},
+			}, "hold private", fate)
+			w.Close()
+			var keeper, child int
+			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
+				t.Fatal(err)
+			}
+			if fate == "execute" {
+				childtest.WaitGone(t, keeper, "the keeper of what the program was")
+			} else if err := syscall.Kill(keeper, 0); err != nil {
+				t.Errorf("the keeper of a live child: %v", err)
+			}
+			if err := h.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			childtest.Wait(t, h)
+			childtest.WaitGone(t, keeper, "the keeper of a killed program")
+			childtest.WaitGone(t, child, "the child, whose input the program held,")
+		})
+	}
+}
+
+// inherited stays open as long as this program, whatever it executes.
+var inherited *os.File
+
+// holdPrivate starts a private child that lives until inherited is closed, and
+// prints the pids of its keeper and of itself.
+func holdPrivate(fate string) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	inherited = w
+	unix.FcntlInt(w.Fd(), unix.F_SETFD, 0)
+	h, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	if fate == "give up root" {
+		if err := syscall.Setuid(childtest.Nobody); err != nil {
+			childtest.Complain("%v", err)
+		}
+	}
+	fmt.Println(childtest.ParentOf(h.PID()), h.PID())
+	if fate == "execute" {
+		path, argv, env := selftest.Command("sleep")
+		childtest.Complain("%v", syscall.Exec(path, argv, env))
+	}
+	select {}
+}
+
+// TestPrivateNeedsAStatus refuses what tells the status of a child that the
+// kernel reaps: then the keeper has it.
+func TestPrivateNeedsAStatus(t *testing.T) {
+	needPrivate(t)
+	childtest.Report(t, nil, "status of a private child")
+}
+
+func waitForPrivate() {
+	ask := selftest.Call{Number: unix.SYS_IOCTL, Arg: 2, Value: unix.PIDFD_GET_INFO}
+	if err := selftest.Refuse(syscall.EPERM, ask); err != nil {
+		childtest.Complain("%v", err)
+	}
+	h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "6")
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	state, err := h.Wait(context.Background())
+	if err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
+		childtest.Complain("%v, %v", state, err)
+	}
+}
