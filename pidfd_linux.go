@@ -82,9 +82,9 @@ func capabilities(set settings) Caps {
 	} else {
 		fetches = spawn.Fetches()
 	}
-	autoreap, keeper := works, works
+	autoreap, keeps := works, works
 	if works == nil {
-		autoreap, keeper = autoreaps(), spawn.Keeps()
+		autoreap, keeps = autoreaps(), spawn.Keeps()
 	}
 	info := pidfds.Recovers()
 	if set.recover == "off" {
@@ -98,7 +98,7 @@ func capabilities(set settings) Caps {
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
-		feature("keeper for Attr.Private (where spawn programs are)", keeper),
+		feature("keeper for Attr.Private (where spawn programs are)", keeps),
 		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", pidfds.SignalsGroups()),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}

@@ -19,8 +19,8 @@ const backends = "procdesc kqueue fallback"
 // system refuses them or a spawn program does not cover what attr asks for, or
 // what the environment says.
 func start(name string, argv []string, attr *Attr, set settings) (*process, error) {
-	backend := backendFor(set)
-	if backend == "procdesc" {
+	chosen := backendFor(set)
+	if chosen == "procdesc" {
 		if sysattr := attr.procAttr(); spawn.Covers(sysattr) {
 			return startProcdesc(name, argv, attr, sysattr)
 		}
@@ -33,7 +33,7 @@ func start(name string, argv []string, attr *Attr, set settings) (*process, erro
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	if backend == "kqueue" {
+	if chosen == "kqueue" {
 		return startKqueue(name, argv, attr)
 	}
 	return startFallback(name, argv, attr)

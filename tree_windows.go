@@ -54,8 +54,8 @@ func (j *job) limit(flags uint32) error {
 	return nil
 }
 
-func (j *job) add(process windows.Handle) error {
-	return os.NewSyscallError("AssignProcessToJobObject", windows.AssignProcessToJobObject(j.handle, process))
+func (j *job) add(child windows.Handle) error {
+	return os.NewSyscallError("AssignProcessToJobObject", windows.AssignProcessToJobObject(j.handle, child))
 }
 
 // kill ends all members. No new one can come after it, for want of parents.
@@ -111,8 +111,8 @@ var ntResumeProcess = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumePro
 // resume lets a process run that was created suspended. Its thread's handle is
 // gone, and to find the thread again (Thread32First) takes a look at every
 // thread of the system.
-func resume(process windows.Handle) error {
-	status, _, _ := ntResumeProcess.Call(uintptr(process))
+func resume(child windows.Handle) error {
+	status, _, _ := ntResumeProcess.Call(uintptr(child))
 	if int32(status) < 0 {
 		return os.NewSyscallError("NtResumeProcess", windows.NTStatus(status))
 	}

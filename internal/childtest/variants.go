@@ -50,7 +50,8 @@ func Tier() ward.Tier {
 // ReachesOrphans tells whether KillTree is promised to reach the rest of a tree
 // after the child's exit.
 func ReachesOrphans() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "freebsd" {
+	switch ward.Capabilities().Backend {
+	case "waitobj", "procdesc":
 		return true
 	}
 	f, _ := Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")

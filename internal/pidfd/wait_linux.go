@@ -110,10 +110,10 @@ func HungUpWithin(fd, milliseconds int) bool {
 
 // poll wraps poll(2) for one descriptor.
 func poll(fd int, events int16, milliseconds int) int16 {
-	poll := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
 	for {
-		if _, err := unix.Poll(poll, milliseconds); err != unix.EINTR {
-			return poll[0].Revents
+		if _, err := unix.Poll(fds, milliseconds); err != unix.EINTR {
+			return fds[0].Revents
 		}
 	}
 }

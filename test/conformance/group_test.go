@@ -1,4 +1,4 @@
-//go:build unix && !freebsd
+//go:build unix
 
 package conformance_test
 
@@ -45,8 +45,18 @@ func init() {
 	})
 }
 
-func TestTreeIsAGroupOfItsOwn(t *testing.T) {
+// needGroups skips a test of Attr.Tree by process groups where the system has
+// something better.
+func needGroups(t *testing.T) {
+	t.Helper()
 	childtest.NeedBackend(t)
+	if ward.Capabilities().Backend == "procdesc" {
+		t.Skip("Attr.Tree goes by the role of a reaper, and not by process groups")
+	}
+}
+
+func TestTreeIsAGroupOfItsOwn(t *testing.T) {
+	needGroups(t)
 	for name, c := range map[string]struct {
 		sys  syscall.SysProcAttr
 		want error
@@ -74,7 +84,7 @@ func TestTreeIsAGroupOfItsOwn(t *testing.T) {
 }
 
 func TestKillTreeKillsAChildThatHasLeftItsGroup(t *testing.T) {
-	childtest.NeedBackend(t)
+	needGroups(t)
 	if group, err := unix.Getpgid(0); group == 0 || err != nil {
 		t.Skipf("no group to go to: this program's own is not of its pid namespace (%v)", err)
 	}
@@ -97,7 +107,7 @@ func TestKillTreeKillsAChildThatHasLeftItsGroup(t *testing.T) {
 
 // TestKillTreeDoesNotFindASession shows what the documentation of Attr.Tree says.
 func TestKillTreeDoesNotFindASession(t *testing.T) {
-	childtest.NeedBackend(t)
+	needGroups(t)
 	in, hold := childtest.Pipe(t)
 	out, w := childtest.Pipe(t)
 	h := childtest.Start(t, &ward.Attr{Tree: true, Files: []*os.File{in, w, os.Stderr}}, "daemon")

@@ -154,9 +154,14 @@ func traceThread() {
 	if err != nil {
 		childtest.Complain("%v", err)
 	}
-	thread, err := strconv.Atoi(threads[len(threads)-1].Name())
-	if err != nil || thread == pid {
-		childtest.Complain("threads %v of %d, %v", threads, pid, err)
+	thread := pid
+	for _, entry := range threads { // the numbers may have come round
+		if other, err := strconv.Atoi(entry.Name()); err == nil && other != pid {
+			thread = other
+		}
+	}
+	if thread == pid {
+		childtest.Complain("threads %v of %d", threads, pid)
 	}
 	if err := syscall.PtraceAttach(thread); err != nil {
 		childtest.Complain("ptrace(PTRACE_ATTACH): %v", err)
