@@ -60,7 +60,7 @@ type cloneArgs struct {
 func clone(s *shared) int
 
 // Child makes a child that executes the program name. It covers what Covers says. The
-// pidfd is // close-on-exec; the caller owns it and the child, which is waited for like
+// pidfd is close-on-exec; the caller owns it and the child, which is waited for like
 // any other. The error is an *Error, or syscall.EINVAL for a string that holds
 // a NUL.
 func Child(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
