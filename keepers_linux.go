@@ -109,7 +109,7 @@ func (p *keeperPool) acquire() (*keeper, error) {
 	if !fits {
 		p.end(k)
 		if err == nil {
-			err = unsupported("Attr.Private on a thread with ids, capabilities or filters of its own")
+			err = unsupported("Attr.Private on a thread with ids, capabilities, filters or namespaces of its own")
 		}
 		return nil, err
 	}

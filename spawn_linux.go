@@ -71,10 +71,11 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 
 // arrange calls makeChild until it succeeds or fails for good. What sys does to this
 // program it takes back; release is to be called when the child is gone, or was not
-// made. With Ptrace makeChild runs on the caller's thread, which is to be the tracer.
+// made. With Ptrace makeChild runs on the caller's thread, which is to be the tracer,
+// and so it does for a goroutine that is locked to its thread.
 func arrange(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
 	release = func() {}
-	if sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace {
+	if sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace && !parentthread.CallerIsLocked() {
 		parentthread.Hold()
 		release = parentthread.Release
 		here := makeChild

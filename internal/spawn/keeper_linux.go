@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/lockorder"
+	"github.com/wardproc/ward/internal/parentthread"
 	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"golang.org/x/sys/unix"
 )
@@ -139,7 +140,11 @@ func (k *Keeper) PID() int { return k.number }
 // that children of the calling thread would have.
 func (k *Keeper) Fits() (bool, error) {
 	own, err := ownIdentity()
-	return err == nil && k.identity == own, err
+	if err != nil || k.identity != own {
+		return false, err
+	}
+	// A thread that nobody is locked to has the namespaces of all others.
+	return !parentthread.CallerIsLocked() || sameNamespaces(k.number), nil
 }
 
 // Wait wraps waitid(2) for a child of the keeper. options must have WNOHANG.

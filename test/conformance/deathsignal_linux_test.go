@@ -75,17 +75,61 @@ func deadly(words string) *ward.Attr {
 	return attr
 }
 
-// startAndWaitToBeKilled starts a child from a thread that ends at once.
+// startAndWaitToBeKilled starts a child from a thread that ends soon.
 func startAndWaitToBeKilled(words string) {
-	onMortalThread(func() {
-		attr := deadly(words)
-		attr.Files = []*os.File{nil, os.Stdout, os.Stderr}
-		if _, err := childtest.TryStart(attr, "death signal"); err != nil {
-			childtest.Complain("%v", err)
-		}
-	})
+	attr := deadly(words)
+	attr.Files = []*os.File{nil, os.Stdout, os.Stderr}
+	runtime.LockOSThread() // to the main thread, mostly, which so is not in the way
+	for !startOnThreadThatEnds(attr) {
+	}
 	os.Stdout.Close()
 	time.Sleep(time.Minute)
+}
+
+// startOnThreadThatEnds starts a child from a goroutine that is not locked to its
+// thread, and ends the thread. It reports false, and ends the child, if the goroutine
+// has come to another thread, or to the main one, which does not end.
+func startOnThreadThatEnds(attr *ward.Attr) (ended bool) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		thread := unix.Gettid()
+		h, err := childtest.TryStart(attr, "death signal")
+		if err != nil {
+			childtest.Complain("%v", err)
+		}
+		runtime.LockOSThread() // and, if it is the one, never unlock it
+		if ended = unix.Gettid() == thread && thread != unix.Getpid(); !ended {
+			runtime.UnlockOSThread()
+			h.Kill()
+			<-h.Done()
+		}
+	}()
+	<-over
+	return ended
+}
+
+// A goroutine that is locked to its thread gets what os/exec gives.
+func TestDeathSignalIsForTheThreadOfALockedGoroutine(t *testing.T) {
+	if childtest.Private && !childtest.Autoreaps() {
+		t.Skip("the keeper is the parent of private children")
+	}
+	childtest.NeedBackend(t)
+	var h ward.Handle
+	onMortalThread(func() {
+		in, _ := childtest.Pipe(t)
+		attr := &ward.Attr{
+			Files: []*os.File{in},
+			Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM},
+		}
+		h, _ = childtest.TryStart(attr, "stdin", "0")
+	})
+	if h == nil {
+		t.Fatal("no child")
+	}
+	if state := childtest.Wait(t, h); state.Signal() != syscall.SIGTERM {
+		t.Errorf("the child of a thread that has ended: %v", state)
+	}
 }
 
 func TestKillOnParentExitRefusesAnotherDeathSignal(t *testing.T) {

@@ -2,7 +2,9 @@ package conformance_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,6 +21,8 @@ import (
 )
 
 func init() {
+	selftest.Register("ids and network", func([]string) { fmt.Println(os.Getuid(), network()) })
+	selftest.Register("start on a changed thread", func(args []string) { startOnChangedThread(args[0]) })
 	selftest.Register("start and change ids", func(args []string) { startAndChangeIDs(args[0]) })
 }
 
@@ -204,5 +208,73 @@ func startAndChangeIDs(program string) {
 	fmt.Println("changed")
 	if err := <-started; err != nil {
 		childtest.Complain("%v", err)
+	}
+}
+
+// A thread that has given up rights, or entered a namespace, has children of its kind.
+func TestChildHasWhatALockedThreadHas(t *testing.T) {
+	needRoot(t)
+	for change := range threadChanges {
+		t.Run(change, func(t *testing.T) {
+			childtest.Report(t, nil, "start on a changed thread", change)
+		})
+	}
+}
+
+// threadChanges change the calling thread only.
+var threadChanges = map[string]func() error{
+	"ids": func() error {
+		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, childtest.Nobody, childtest.Nobody, childtest.Nobody)
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	},
+	"network": func() error { return unix.Unshare(unix.CLONE_NEWNET) },
+}
+
+// network names the network namespace of the calling thread.
+func network() string {
+	name, _ := os.Readlink("/proc/thread-self/ns/net")
+	return name
+}
+
+func startOnChangedThread(change string) {
+	// A parent of such children that is there already must not be used.
+	early, err := childtest.TryStart(&ward.Attr{KillOnParentExit: true}, "stdin", "0")
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	<-early.Done()
+	runtime.LockOSThread()
+	if err := threadChanges[change](); err != nil {
+		fmt.Println("not tried:", err)
+		return
+	}
+	want := fmt.Sprintln(unix.Getuid(), network())
+	for name, attr := range map[string]*ward.Attr{
+		"plain":            {},
+		"KillOnParentExit": {KillOnParentExit: true},
+		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			childtest.Complain("%v", err)
+		}
+		attr.Files = []*os.File{nil, w}
+		h, err := childtest.TryStart(attr, "ids and network")
+		w.Close()
+		if errors.Is(err, errors.ErrUnsupported) && childtest.Private {
+			fmt.Println(name, err) // never silently more
+			continue
+		}
+		if err != nil {
+			childtest.Complain("%s: %v", name, err)
+		}
+		got, _ := io.ReadAll(r)
+		<-h.Done()
+		if string(got) != want {
+			childtest.Complain("%s: the child has %q, and its thread %q", name, got, want)
+		}
 	}
 }
