@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -75,38 +76,41 @@ func deadly(words string) *ward.Attr {
 	return attr
 }
 
-// startAndWaitToBeKilled starts a child from a thread that ends soon.
+// startAndWaitToBeKilled starts a child, and ends the thread that did it.
 func startAndWaitToBeKilled(words string) {
 	attr := deadly(words)
 	attr.Files = []*os.File{nil, os.Stdout, os.Stderr}
-	runtime.LockOSThread() // to the main thread, mostly, which so is not in the way
-	for !startOnThreadThatEnds(attr) {
+	runtime.LockOSThread() // to the main thread, which does not end
+	started := make(chan error)
+	go func() {
+		_, err := childtest.TryStart(attr, "death signal")
+		started <- err
+	}()
+	if err := <-started; err != nil {
+		childtest.Complain("%v", err)
 	}
+	endThreads()
 	os.Stdout.Close()
 	time.Sleep(time.Minute)
 }
 
-// startOnThreadThatEnds starts a child from a goroutine that is not locked to its
-// thread, and ends the thread. It reports false, and ends the child, if the goroutine
-// has come to another thread, or to the main one, which does not end.
-func startOnThreadThatEnds(attr *ward.Attr) (ended bool) {
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		thread := unix.Gettid()
-		h, err := childtest.TryStart(attr, "death signal")
-		if err != nil {
-			childtest.Complain("%v", err)
-		}
-		runtime.LockOSThread() // and, if it is the one, never unlock it
-		if ended = unix.Gettid() == thread && thread != unix.Getpid(); !ended {
-			runtime.UnlockOSThread()
-			h.Kill()
-			<-h.Done()
-		}
-	}()
-	<-over
-	return ended
+// endThreads ends all threads but the main one and those that are locked already.
+func endThreads() {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	var all, ended sync.WaitGroup
+	all.Add(len(threads)) // the runtime takes those that are idle first
+	for range threads {
+		ended.Go(func() {
+			onMortalThread(func() {
+				all.Done()
+				all.Wait()
+			})
+		})
+	}
+	ended.Wait()
 }
 
 // A goroutine that is locked to its thread gets what os/exec gives.
