@@ -6,7 +6,6 @@ import (
 	"os"
 	"syscall"
 
-	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +39,4 @@ func (autoreaped) prepare(p *program) { p.childArgs().flags |= unix.CLONE_AUTORE
 
 func (autoreaped) clone(s *shared) error { return cloneHere(s) }
 
-func (autoreaped) reap(pidfd int) {
-	pidfds.HungUpWithin(pidfd, -1)
-	unix.Close(pidfd)
-}
+func (autoreaped) reap(pidfd int) { reap(pidfd) }

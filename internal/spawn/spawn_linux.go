@@ -223,7 +223,8 @@ func cloneHere(s *shared) error {
 func (visible) reap(pidfd int) { reap(pidfd) }
 
 // reap waits for a child that nobody is to hear of, and closes its pidfd. Without
-// __WALL there is none that has not yet executed anything and raises no signal.
+// __WALL there is none that has not yet executed anything and raises no signal. The
+// kernel may have reaped the child already, if it does so by itself.
 func reap(pidfd int) {
 	for unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WALL, nil) == unix.EINTR {
 	}
