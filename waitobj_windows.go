@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/secureexec"
 	"golang.org/x/sys/windows"
 )
 
@@ -259,6 +260,9 @@ func (a *Attr) environ() ([]string, error) {
 	env, err := windows.Token(a.Sys.Token).Environ(false)
 	return env, os.NewSyscallError("CreateEnvironmentBlock", err)
 }
+
+// ids: there are none.
+func (a *Attr) ids() secureexec.IDs { return secureexec.IDs{} }
 
 func userTime(u *syscall.Rusage) time.Duration { return filetimeDuration(u.UserTime) }
 

@@ -126,6 +126,10 @@
 //	TestStartInAForbiddenDirectoryFails
 //	TestChildDiesWhenTheProgramExecutesAnotherOne
 //	TestKeeperDiesWithTheProgram
+//	TestSetUserIDProgramTrustsNoEnvironment
+//	TestProgramWithFileCapabilitiesTrustsNoEnvironment
+//	TestFunctionIsRefusedWhereItsChildWouldBeSetUserID
+//	TestFunctionIsRefusedWithOtherEffectiveIDs
 //	ward TestSpawnProgramDoesWhatTheStandardLibraryDoes
 //	ward TestNoStrayDescriptorReachesTheChild
 //	ward TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt
