@@ -103,20 +103,32 @@ func exitedThread() (fd int, err error) {
 // exitedChild returns the pidfd of a child that is gone and reaped. It comes
 // about in the standard library's way, which clone(2) is enough for.
 func exitedChild() (fd int, err error) {
-	program, err := memoryFile(tinyprog.Exit(runtime.GOARCH))
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(program)
-	_, _, err = syscall.StartProcess(fmt.Sprintf("/proc/self/fd/%d", program), []string{"exit"}, &syscall.ProcAttr{
-		Sys: &syscall.SysProcAttr{PidFD: &fd},
-	})
+	_, fd, err = StartTiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
 		return -1, err
 	}
 	for Wait(fd, nil, unix.WEXITED, nil) == unix.EINTR {
 	}
 	return fd, nil
+}
+
+// StartTiny has package syscall start a program of package tinyprog, from memory, with
+// these files.
+func StartTiny(text []byte, files ...uintptr) (pid, fd int, err error) {
+	program, err := memoryFile(text)
+	if err != nil {
+		return 0, -1, err
+	}
+	defer unix.Close(program)
+	path := fmt.Sprintf("/proc/self/fd/%d", program)
+	pid, _, err = syscall.StartProcess(path, []string{"tiny"}, &syscall.ProcAttr{
+		Files: files,
+		Sys:   &syscall.SysProcAttr{PidFD: &fd},
+	})
+	if err != nil {
+		return 0, -1, err
+	}
+	return pid, fd, nil
 }
 
 // memoryFile returns a descriptor of a file in memory, which can be executed as

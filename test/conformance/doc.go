@@ -133,6 +133,7 @@
 //	ward TestSpawnProgramDoesWhatTheStandardLibraryDoes
 //	ward TestNoStrayDescriptorReachesTheChild
 //	ward TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt
+//	ward TestChildOfAPluginGetsTheOriginalLimit
 //	ward TestChildTakesNamespacesFromTheCallersThread
 //	ward TestPrivateChildHasWhatTheProgramHasByNow
 package conformance
