@@ -28,7 +28,7 @@ func capabilities(set settings) Caps {
 		Tier:    TierPrivate,
 		Features: []Feature{
 			feature("NtAssociateWaitCompletionPacket (Windows 8): one thread for all children, else one for 63", packetsWork(set)),
-			feature("job objects: Attr.Tree and Attr.KillOnParentExit", jobsWork()),
+			feature("job objects: Attr.Tree and Attr.KillOnParentExit", jobsWork.Err()),
 		},
 	}
 }

@@ -17,7 +17,6 @@ package spawn
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -205,8 +204,8 @@ func try(m maker, add func(*program)) error {
 		return nil
 	}
 	if err == nil {
+		err = killed(p.calls[0], pidfd)
 		m.reap(pidfd)
-		err = fmt.Errorf("%s: killed: %w", p.calls[0], errors.ErrUnsupported)
 	}
 	return err
 }
