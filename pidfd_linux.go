@@ -224,7 +224,8 @@ func (b *pidfd) reap(p *process) (*State, error) {
 // wait takes the zombie, unless a tracer holds it, in the name of the child's
 // parent.
 func (b *pidfd) wait(p *process, info *pidfds.Siginfo, usage *syscall.Rusage) error {
-	const options = unix.WEXITED | unix.WNOHANG
+	// A child that was killed before its exec may be one that only __WALL finds.
+	const options = unix.WEXITED | unix.WNOHANG | unix.WALL
 	if b.keeper != nil {
 		err := b.keeper.Wait(b.fd, info, options, usage)
 		if err != spawn.ErrGone {

@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"syscall"
 
-	"github.com/wardproc/ward/internal/dumpable"
 	"github.com/wardproc/ward/internal/parentthread"
 	"github.com/wardproc/ward/internal/spawn"
 	"github.com/wardproc/ward/internal/textbusy"
@@ -18,12 +17,18 @@ type arranger func(sys *syscall.SysProcAttr, makeChild func() error) (release fu
 
 // spawnChild is the spawner of ordinary children: a spawn program where that covers
 // what attr asks for, else the standard library's way. Both do the same; only, a
-// spawn program gives the child no descriptor but Files.
+// spawn program gives the child no descriptor but Files, and one that changes ids
+// leaves the program's dumpable flag alone.
 func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
-	if set, _ := environment(); set.spawn != "std" && spawn.Works() == nil && spawn.Covers(attr) {
-		return spawn.Child(name, argv, attr)
+	set, _ := environment()
+	if set.spawn == "std" || spawn.Works() != nil || !spawn.Covers(attr) {
+		return spawnStd(name, argv, attr)
 	}
-	return spawnStd(name, argv, attr)
+	pid, fd, err = spawn.Child(name, argv, attr)
+	if err == spawn.ErrNotApart {
+		return spawnStd(name, argv, attr)
+	}
+	return pid, fd, err
 }
 
 // startError is err in the words of os.StartProcess, but for what only this
@@ -66,14 +71,11 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 
 // arrange calls makeChild until it succeeds or fails for good. What sys does to this
 // program it takes back; release is to be called when the child is gone, or was not
-// made. With Ptrace makeChild runs on the caller's thread, which is to be the tracer.
+// made. With Ptrace makeChild runs on the caller's thread, which is to be the tracer,
+// and so it does for a goroutine that is locked to its thread.
 func arrange(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
 	release = func() {}
-	if sys != nil && sys.Credential != nil {
-		plain := makeChild
-		makeChild = func() error { return dumpable.Keep(plain) }
-	}
-	if sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace {
+	if sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace && !parentthread.CallerIsLocked() {
 		parentthread.Hold()
 		release = parentthread.Release
 		here := makeChild

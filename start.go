@@ -18,16 +18,26 @@ type Attr struct {
 	//
 	// On Linux, where a spawn program starts the child (see Capabilities), it
 	// has no open descriptor but Files, not even one without the close-on-exec
-	// flag. On all of Linux, Sys.Pdeathsig is sent when the program dies, and
-	// not, as with os/exec, when one of its threads ends; such a child does not
-	// take its namespaces and the like from the caller's thread. On FreeBSD
-	// a child that a spawn program starts has no descriptor but Files, either.
+	// flag. On FreeBSD a child that a spawn program starts has no descriptor but
+	// Files, either.
+	//
+	// On Linux, Sys.Pdeathsig is sent when the program dies. With os/exec it is sent
+	// when the thread ends that started the child. So it is here, if the goroutine
+	// that calls Start is locked to its thread (runtime.LockOSThread): the child then
+	// has that thread's ids, filters and namespaces.
+	//
+	// On Linux, with Sys.Credential, a spawn program gives the child memory of its own
+	// before it changes its ids, so that its new user cannot reach the program's. The
+	// kernel then copies the program's page tables, as at a fork(2): the start takes
+	// longer, the more memory the program uses. The standard library's way takes the
+	// program's dumpable flag away instead, as os/exec does (PR_SET_DUMPABLE in
+	// prctl(2)): no core dumps, and a /proc/self that belongs to root.
 	//
 	// A child that stops for a tracer, after Sys.Ptrace or later, runs as far as
 	// its Handle is concerned. On Linux the report of the stop is left to the
 	// tracer's own wait4(2) by number; other Unix systems may take it. With
 	// Sys.Ptrace the tracer is the thread that calls Start, as with os/exec, and
-	// Sys.Pdeathsig is sent when that thread ends: see runtime.LockOSThread.
+	// Sys.Pdeathsig is sent when that thread ends.
 	Dir   string
 	Env   []string
 	Files []*os.File
@@ -45,11 +55,12 @@ type Attr struct {
 	// On Linux from 5.9 on it is the child of a keeper, a process that shares the
 	// program's memory and descriptors and lives as long as such children do, or
 	// as the program. What a child takes from the thread that calls Start it
-	// takes from the keeper instead: namespaces, cgroup, scheduling, security
-	// modules such as Landlock, and a working directory that is not the program's.
-	// A later child has a new keeper if the program has changed its ids,
-	// capabilities, limits or seccomp filters. On a thread with ids, capabilities or
-	// filters of its own Start returns errors.ErrUnsupported. If somebody kills
+	// takes from the keeper instead: cgroup, scheduling, security modules such as
+	// Landlock, and a working directory that is not the program's. A later child has
+	// a new keeper if the program has changed its ids, capabilities, limits or seccomp
+	// filters. On a thread with ids, capabilities or filters of its own, or, for a
+	// goroutine that is locked to it, namespaces, Start returns
+	// errors.ErrUnsupported. If somebody kills
 	// the keeper its children go on. How one ends can then be told where orphans
 	// come to this program, or from Linux 6.15 on; else Wait returns
 	// [ErrStatusLost]. Both ways need what spawn programs do (see Capabilities)
@@ -66,11 +77,12 @@ type Attr struct {
 	// the limits of Private.
 	//
 	// Linux has it, as a Sys.Pdeathsig of SIGKILL: with another Pdeathsig, Start
-	// returns errors.ErrUnsupported. The child dies, too, when the program
-	// executes another one, where Private needs a keeper, with that, and with
-	// Sys.Ptrace when the thread ends that has called Start. The kernel drops it if the child changes its ids or executes a program that is
-	// set-user-ID, set-group-ID or has capabilities, and cannot kill what the
-	// program has no more right to: PR_SET_PDEATHSIG in prctl(2).
+	// returns errors.ErrUnsupported. The child dies, too, when the program executes
+	// another one; when the keeper dies, where Private needs one; and when the thread
+	// ends that has called Start, with Sys.Ptrace or if the goroutine is locked to it.
+	// The kernel drops the signal if the child changes its ids or executes a program
+	// that is set-user-ID, set-group-ID or has capabilities, and cannot kill a child
+	// that the program has lost the right to signal: PR_SET_PDEATHSIG in prctl(2).
 	// Elsewhere Start returns errors.ErrUnsupported.
 	KillOnParentExit bool
 

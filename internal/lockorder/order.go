@@ -40,13 +40,9 @@ type KeeperPool struct{ after[Set] }
 // children. A backend whose child has exited, and a keeper that ends, give it back.
 type ParentThread struct{ after[KeeperPool] }
 
-// Dumpable is of package dumpable, and guards the program's dumpable flag. A start
-// takes it alone, before and after the clone, perhaps on the thread of ParentThread.
-type Dumpable struct{ after[ParentThread] }
-
 // TreeRole is of reaperRole.mu, which guards FreeBSD's subtrees. A tree is killed
 // under Process. It comes before Mux, which hears SIGCHLD for it.
-type TreeRole struct{ after[Dumpable] }
+type TreeRole struct{ after[ParentThread] }
 
 // Numbers is of numbers: readers use a child's number, and the writer takes a child
 // by it. Backends and trees that know a number only use it under Process.

@@ -8,7 +8,7 @@ import (
 
 // ranks are all ranks, first to last.
 var ranks = []rank{
-	OnThread{}, KeeperStart{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, Dumpable{}, TreeRole{},
+	OnThread{}, KeeperStart{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
 	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Keeper{}, Mux{}, Poller{}, Probe{}, Copying{},
 }
 

@@ -2,10 +2,16 @@
 // signal when the program dies. The kernel sends that signal when the thread that
 // started the child ends, which the Go runtime's threads may do at any time
 // (golang/go#27505). This one stays for as long as one of the children.
+//
+// It is for callers that are not locked to a thread: their children may come from any.
+// A locked one may have given its thread ids, filters or namespaces of its own, which a
+// child of another thread would lack.
 package parentthread
 
 import (
+	"bytes"
 	"runtime"
+	"sync"
 
 	"github.com/wardproc/ward/internal/lockorder"
 	"golang.org/x/sys/unix"
@@ -17,6 +23,30 @@ var thread struct {
 	holds int                                     // children, and starts under way
 	calls chan func()                             // to the thread, if there is one
 }
+
+// CallerIsLocked reports whether the calling goroutine is locked to its thread, by
+// runtime.LockOSThread. Where it cannot tell, it says so of all. To compare what the
+// thread has, in /proc, takes many times as long.
+func CallerIsLocked() bool { return !tells() || headSaysLocked() }
+
+// headSaysLocked reads the first line of the goroutine's stack trace.
+func headSaysLocked() bool {
+	var head [128]byte
+	n := runtime.Stack(head[:], false)
+	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
+	return bytes.Contains(line, []byte("locked to thread"))
+}
+
+// tells tries whether a release of Go still words it so.
+var tells = sync.OnceValue(func() bool {
+	told := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		told <- headSaysLocked()
+	}()
+	return <-told
+})
 
 // Hold keeps the thread until Release.
 func Hold() {

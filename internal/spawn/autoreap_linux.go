@@ -28,7 +28,7 @@ func Autoreaps() error {
 }
 
 var autoreaps = probe.Probe{Try: func() error {
-	return try(autoreaped{}, func(p *program) { p.unshare(0) })
+	return tryClone(unix.CLONE_AUTOREAP)
 }}
 
 // autoreaped makes children that the kernel reaps.
@@ -36,13 +36,9 @@ type autoreaped struct{}
 
 func (autoreaped) PID() int { return os.Getpid() }
 
-func (autoreaped) prepare(*program) {}
+func (autoreaped) prepare(p *program) { p.childArgs().flags |= unix.CLONE_AUTOREAP }
 
-func (autoreaped) clone(s *shared) error {
-	s.args.flags |= unix.CLONE_AUTOREAP
-	s.args.exitSignal = 0 // or clone3 says EINVAL
-	return cloneHere(s)
-}
+func (autoreaped) clone(s *shared) error { return cloneHere(s) }
 
 func (autoreaped) reap(pidfd int) {
 	pidfds.HungUpWithin(pidfd, -1)

@@ -7,6 +7,7 @@
 #define SYS_futex		202
 #define SYS_ppoll		271
 #define SYS_clone3		435
+#define FUTEX_WAIT		0
 #define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -14,7 +15,7 @@
 
 // func clone(s *shared) int
 //
-// R12 holds s.
+// R12 holds s, and R13 the result.
 TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVQ	s+0(FP), R12
 
@@ -27,15 +28,36 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVL	$SYS_rt_sigprocmask, AX
 	SYSCALL
 
-	// clone3(&s.args, sizeof): 0 in the child.
-	LEAQ	shared_args(R12), DI
-	MOVL	$cloneArgs__size, SI
-	MOVL	$SYS_clone3, AX
+	// clone3(args, sizeof) or clone(flags, stack, NULL, ...): 0 in the child.
+	MOVQ	(shared_call+1*8)(R12), DI
+	MOVQ	(shared_call+2*8)(R12), SI
+	XORL	DX, DX
+	XORL	R10, R10
+	XORL	R8, R8
+	MOVQ	(shared_call+0*8)(R12), AX
 	SYSCALL
 	TESTQ	AX, AX
 	JZ	child
 	MOVQ	AX, R13
+	JS	unblock			// an errno
+	MOVL	shared_waits(R12), AX
+	TESTL	AX, AX
+	JZ	unblock
 
+wait:
+	// futex(&s.running, FUTEX_WAIT, 1, NULL), until the word is cleared
+	MOVL	shared_running(R12), AX
+	TESTL	AX, AX
+	JZ	unblock
+	LEAQ	shared_running(R12), DI
+	MOVL	$FUTEX_WAIT, SI
+	MOVL	$1, DX
+	XORL	R10, R10
+	MOVL	$SYS_futex, AX
+	SYSCALL
+	JMP	wait
+
+unblock:
 	// rt_sigprocmask(SIG_SETMASK, &s.mask, NULL, sizeof)
 	MOVL	$SIG_SETMASK, DI
 	LEAQ	shared_mask(R12), SI
@@ -65,6 +87,8 @@ next:
 	MOVQ	step_number(R13), AX
 	CMPQ	AX, $const_takeOrders
 	JEQ	serve
+	CMPQ	AX, $const_branch
+	JEQ	branch
 	SYSCALL
 	MOVQ	step_want(R13), BX
 	ADDQ	$step__size, R13
@@ -81,14 +105,29 @@ next:
 failed:
 	NEGQ	AX
 	SUBQ	$step__size, R13
-	MOVQ	R13, shared_failed(R12)
-	MOVQ	AX, shared_errno(R12)
+	MOVQ	shared_report(R12), BX
+	MOVQ	AX, failure_errno(BX)
+	MOVQ	R13, failure_step(BX)	// before the kernel clears s.running: stores are not reordered
 
 	// exit_group(1) ends this process only: it is no thread of ours.
 	MOVL	$1, DI
 	MOVL	$SYS_exit_group, AX
 	SYSCALL
 	INT	$3
+
+branch:
+	// clone3(args[0], args[1]): the child goes on with the next step, the
+	// parent with the one at args[2].
+	MOVQ	DX, R14
+	MOVL	$SYS_clone3, AX
+	SYSCALL
+	ADDQ	$step__size, R13
+	CMPQ	AX, $-4095		// -1 to -4095 is an errno
+	JCC	failed
+	TESTQ	AX, AX
+	JZ	next
+	MOVQ	R14, R13
+	JMP	next
 
 serve:
 	MOVQ	DI, R14			// the order, the step's first argument

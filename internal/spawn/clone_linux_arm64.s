@@ -7,6 +7,7 @@
 #define SYS_futex		98
 #define SYS_rt_sigprocmask	135
 #define SYS_clone3		435
+#define FUTEX_WAIT		0
 #define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -14,7 +15,7 @@
 
 // func clone(s *shared) int
 //
-// R19 holds s.
+// R19 holds s, and R20 the result.
 TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVD	s+0(FP), R19
 
@@ -27,14 +28,35 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVD	$SYS_rt_sigprocmask, R8
 	SVC
 
-	// clone3(&s.args, sizeof): 0 in the child.
-	ADD	$shared_args, R19, R0
-	MOVD	$cloneArgs__size, R1
-	MOVD	$SYS_clone3, R8
+	// clone3(args, sizeof) or clone(flags, stack, NULL, ...): 0 in the child.
+	MOVD	(shared_call+1*8)(R19), R0
+	MOVD	(shared_call+2*8)(R19), R1
+	MOVD	ZR, R2
+	MOVD	ZR, R3
+	MOVD	ZR, R4
+	MOVD	(shared_call+0*8)(R19), R8
 	SVC
 	CBZ	R0, child
 	MOVD	R0, R20
+	TBNZ	$63, R20, unblock	// an errno
+	MOVWU	shared_waits(R19), R0
+	CBZW	R0, unblock
+	ADD	$shared_running, R19, R21
 
+wait:
+	// futex(&s.running, FUTEX_WAIT, 1, NULL), until the word is cleared. What the
+	// child has written before is loaded after it.
+	LDARW	(R21), R0
+	CBZW	R0, unblock
+	MOVD	R21, R0
+	MOVD	$FUTEX_WAIT, R1
+	MOVD	$1, R2
+	MOVD	ZR, R3
+	MOVD	$SYS_futex, R8
+	SVC
+	B	wait
+
+unblock:
 	// rt_sigprocmask(SIG_SETMASK, &s.mask, NULL, sizeof)
 	MOVD	$SIG_SETMASK, R0
 	ADD	$shared_mask, R19, R1
@@ -65,6 +87,9 @@ next:
 	MOVD	$const_takeOrders, R21
 	CMP	R21, R8
 	BEQ	serve
+	MOVD	$const_branch, R21
+	CMP	R21, R8
+	BEQ	branch
 	SVC
 	MOVD	step_want(R20), R21
 	ADD	$step__size, R20
@@ -80,14 +105,29 @@ next:
 failed:
 	NEG	R0, R0
 	SUB	$step__size, R20
-	MOVD	R20, shared_failed(R19)
-	MOVD	R0, shared_errno(R19)
+	MOVD	shared_report(R19), R21
+	MOVD	R0, failure_errno(R21)
+	MOVD	R20, failure_step(R21)
+	DMB	$11			// ISH: before the kernel clears s.running
 
 	// exit_group(1) ends this process only: it is no thread of ours.
 	MOVD	$1, R0
 	MOVD	$SYS_exit_group, R8
 	SVC
 	BRK	$0
+
+branch:
+	// clone3(args[0], args[1]): the child goes on with the next step, the
+	// parent with the one at args[2].
+	MOVD	R2, R22
+	MOVD	$SYS_clone3, R8
+	SVC
+	ADD	$step__size, R20
+	CMN	$4095, R0		// -1 to -4095 is an errno
+	BCS	failed
+	CBZ	R0, next
+	MOVD	R22, R20
+	B	next
 
 serve:
 	MOVD	R0, R22			// the order, the step's first argument

@@ -82,7 +82,7 @@ var fetches = probe.Probe{Try: func() error {
 		return os.NewSyscallError("eventfd", err)
 	}
 	defer unix.Close(fd)
-	return try(trial{}, func(p *program) {
+	return try(func(p *program) {
 		p.unshare(0)
 		p.openParent(os.Getpid())
 		p.fetch(fd)
@@ -93,13 +93,16 @@ var fetches = probe.Probe{Try: func() error {
 // another pid namespace does not see its parent; and as the first one there it
 // must not be wasted on an attempt.
 func mayFetch(files []uintptr) bool {
-	if tableEnd(files) <= lowFiles {
-		return false
-	}
+	return tableEnd(files) > lowFiles && sharesPIDNamespace() && Fetches() == nil
+}
+
+// sharesPIDNamespace reports whether a child of this thread is known to be in the
+// program's own pid namespace.
+func sharesPIDNamespace() bool {
 	var own, children unix.Stat_t
 	err1 := unix.Stat("/proc/self/ns/pid", &own)
 	err2 := unix.Stat("/proc/thread-self/ns/pid_for_children", &children)
-	return err1 == nil && err2 == nil && own.Ino == children.Ino && own.Dev == children.Dev && Fetches() == nil
+	return err1 == nil && err2 == nil && own.Ino == children.Ino && own.Dev == children.Dev
 }
 
 // placeFiles moves the files to where the child is to find them and closes all

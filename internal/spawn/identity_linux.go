@@ -66,3 +66,19 @@ func ownStatus() (string, error) {
 	}
 	return string(status), nil
 }
+
+// sameNamespaces reports whether a child of the calling thread would be in the same
+// namespaces as one of the process. What the kernel does not have, or does not show,
+// is the same.
+func sameNamespaces(pid int) bool {
+	for _, name := range []string{
+		"cgroup", "ipc", "mnt", "net", "pid_for_children", "time_for_children", "user", "uts",
+	} {
+		own, _ := os.Readlink("/proc/thread-self/ns/" + name)
+		other, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, name))
+		if own != other {
+			return false
+		}
+	}
+	return true
+}

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/lockorder"
+	"github.com/wardproc/ward/internal/parentthread"
 	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"golang.org/x/sys/unix"
 )
@@ -91,7 +92,11 @@ func StartKeeper() (*Keeper, error) {
 	p.add("", wantAnything, takeOrders, uintptr(unsafe.Pointer(&k.order)))
 	p.ready()
 	s := &p.shared
-	s.args.flags |= unix.CLONE_FS
+	s.waits = 0
+	s.report = &s.own
+	s.args.flags |= unix.CLONE_FS | unix.CLONE_PARENT_SETTID
+	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
+	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
 	if err := cloneHere(s); err != nil {
 		k.order.close()
 		return nil, err
@@ -99,8 +104,8 @@ func StartKeeper() (*Keeper, error) {
 	k.number, k.pidfd = int(s.pid), int(s.pidfd)
 	if err := k.call(nil, unix.SYS_GETPID); err != nil {
 		k.End()
-		if s.errno != 0 {
-			err = &Error{p.call(s.failed), syscall.Errno(s.errno)}
+		if s.own.step != 0 {
+			err = p.failed(s.own)
 		}
 		return nil, err
 	}
@@ -135,7 +140,11 @@ func (k *Keeper) PID() int { return k.number }
 // that children of the calling thread would have.
 func (k *Keeper) Fits() (bool, error) {
 	own, err := ownIdentity()
-	return err == nil && k.identity == own, err
+	if err != nil || k.identity != own {
+		return false, err
+	}
+	// A thread that nobody is locked to has the namespaces of all others.
+	return !parentthread.CallerIsLocked() || sameNamespaces(k.number), nil
 }
 
 // Wait wraps waitid(2) for a child of the keeper. options must have WNOHANG.
@@ -179,13 +188,14 @@ func (k *Keeper) End() {
 	for !k.goneWithin(patience) {
 		k.wake()
 	}
-	reap(k.pidfd, unix.WALL)
+	reap(k.pidfd)
 	k.order.close()
 }
 
 // prepare has the child block and ignore the signals that this program does. The
 // rest it has from the keeper, and Fits tells whether that is the same.
 func (k *Keeper) prepare(p *program) {
+	p.setExitSignal(syscall.SIGCHLD)
 	readMask(&p.shared.mask)
 	now := ignoredSignals()
 	for sig := firstSignal; sig <= lastSignal; sig++ {
@@ -198,7 +208,6 @@ func (k *Keeper) prepare(p *program) {
 func (k *Keeper) clone(s *shared) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s.args.exitSignal = uint64(syscall.SIGCHLD)
 	err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
 	if errno, ok := err.(syscall.Errno); ok {
 		return &Error{"clone3", errno}
@@ -211,8 +220,8 @@ func (k *Keeper) clone(s *shared) error {
 func (k *Keeper) reap(pidfd int) {
 	pidfds.ExitedWithin(pidfd, -1)
 	var info pidfds.Siginfo
-	if k.Wait(pidfd, &info, unix.WEXITED|unix.WNOHANG, new(syscall.Rusage)) == ErrGone {
-		reap(pidfd, 0) // it may be this program that orphans come to
+	if k.Wait(pidfd, &info, unix.WEXITED|unix.WNOHANG|unix.WALL, new(syscall.Rusage)) == ErrGone {
+		reap(pidfd) // it may be this program that orphans come to
 		return
 	}
 	unix.Close(pidfd)

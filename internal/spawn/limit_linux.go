@@ -46,7 +46,7 @@ func limitOfChild() (limit filelimit.Limit, err error) {
 	if err != nil {
 		return limit, err
 	}
-	defer reap(fd, 0)
+	defer reap(fd)
 	defer pidfds.Signal(fd, unix.SIGKILL) // somebody may have stopped it
 	var answer unix.Rlimit
 	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &answer); err != nil {

@@ -18,6 +18,12 @@ type program struct {
 	shared  shared
 	limit   filelimit.Limit
 	fetched int // the number of the last file fetched from the parent
+
+	apart    bool // the child has memory of its own
+	branches bool // the first step is a branch
+	branched cloneArgs
+	other    int   // the step with which the process that has cloned the other goes on
+	between  int32 // the pidfd of that process
 }
 
 // Covers reports whether a spawn program can do what sys asks for. What it
@@ -52,6 +58,12 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	if err := p.layOut(name, argv, attr.Env, attr.Dir, sys.Chroot); err != nil {
 		return err
 	}
+	if sys.Credential != nil {
+		if !mayBeApart() {
+			return ErrNotApart
+		}
+		p.setApart()
+	}
 	p.takeTable(attr.Files, copyFiles, m.PID())
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
@@ -85,17 +97,39 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 		p.add("prlimit", wantAnything, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&p.limit)))
 	}
 	if sys.UseCgroupFD {
-		p.shared.args.flags = unix.CLONE_INTO_CGROUP
-		p.shared.args.cgroup = uint64(sys.CgroupFD)
+		c := p.childArgs()
+		c.flags |= unix.CLONE_INTO_CGROUP
+		c.cgroup = uint64(sys.CgroupFD)
 	}
 	m.prepare(p)
 	p.add("rt_sigprocmask", wantSuccess, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.shared.mask)), 0, unsafe.Sizeof(p.shared.mask))
 	p.add("execve", wantSuccess, unix.SYS_EXECVE, p.str(nameString), p.argv(), p.envv(len(argv)))
+	if p.apart {
+		p.endBranch()
+		p.addExit()
+	}
 	return nil
+}
+
+// childArgs is the clone of the child, and not of the process in between.
+func (p *program) childArgs() *cloneArgs {
+	if p.apart {
+		return &p.branched
+	}
+	return &p.shared.args
+}
+
+// setExitSignal has the child raise a signal at its exit. One that has memory of its
+// own gets SIGCHLD by its exec: clone3 knows no signal with CLONE_PARENT.
+func (p *program) setExitSignal(sig syscall.Signal) {
+	if !p.apart {
+		p.shared.args.exitSignal = uint64(sig)
+	}
 }
 
 // reset forgets the last program and keeps its memory for the next.
 func (p *program) reset() {
 	p.script.reset()
-	p.shared.args = cloneArgs{}
+	p.shared.args, p.branched = cloneArgs{}, cloneArgs{}
+	p.apart, p.branches = false, false
 }

@@ -17,7 +17,7 @@ func TestTryingRaisesNoSIGCHLD(t *testing.T) {
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals, syscall.SIGCHLD, syscall.SIGUSR1)
 	defer signal.Stop(signals)
-	if err := try(trial{}, func(p *program) { p.unshare(0) }); err != nil {
+	if err := tryClone(0); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(10 * time.Millisecond) // SIGUSR1 has the lower number and would come first

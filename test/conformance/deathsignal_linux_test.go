@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -75,17 +76,64 @@ func deadly(words string) *ward.Attr {
 	return attr
 }
 
-// startAndWaitToBeKilled starts a child from a thread that ends at once.
+// startAndWaitToBeKilled starts a child, and ends the thread that did it.
 func startAndWaitToBeKilled(words string) {
-	onMortalThread(func() {
-		attr := deadly(words)
-		attr.Files = []*os.File{nil, os.Stdout, os.Stderr}
-		if _, err := childtest.TryStart(attr, "death signal"); err != nil {
-			childtest.Complain("%v", err)
-		}
-	})
+	attr := deadly(words)
+	attr.Files = []*os.File{nil, os.Stdout, os.Stderr}
+	runtime.LockOSThread() // to the main thread, which does not end
+	started := make(chan error)
+	go func() {
+		_, err := childtest.TryStart(attr, "death signal")
+		started <- err
+	}()
+	if err := <-started; err != nil {
+		childtest.Complain("%v", err)
+	}
+	endThreads()
 	os.Stdout.Close()
 	time.Sleep(time.Minute)
+}
+
+// endThreads ends all threads but the main one and those that are locked already.
+func endThreads() {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	var all, ended sync.WaitGroup
+	all.Add(len(threads)) // the runtime takes those that are idle first
+	for range threads {
+		ended.Go(func() {
+			onMortalThread(func() {
+				all.Done()
+				all.Wait()
+			})
+		})
+	}
+	ended.Wait()
+}
+
+// A goroutine that is locked to its thread gets what os/exec gives.
+func TestDeathSignalIsForTheThreadOfALockedGoroutine(t *testing.T) {
+	if childtest.Private && !childtest.Autoreaps() {
+		t.Skip("the keeper is the parent of private children")
+	}
+	childtest.NeedBackend(t)
+	var h ward.Handle
+	onMortalThread(func() {
+		in, _ := childtest.Pipe(t)
+		attr := &ward.Attr{
+			Files: []*os.File{in},
+			Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM},
+		}
+		h, _ = childtest.TryStart(attr, "stdin", "0")
+	})
+	if h == nil {
+		t.Fatal("no child")
+	}
+	if state := childtest.Wait(t, h); state.Signal() != syscall.SIGTERM {
+		t.Errorf("the child of a thread that has ended: %v", state)
+	}
 }
 
 func TestKillOnParentExitRefusesAnotherDeathSignal(t *testing.T) {

@@ -64,7 +64,7 @@
 //	test/hostile TestIgnoredSIGCHLD
 //	test/hostile TestHandlesOfKeepersThatAreKilled
 //	ward TestWait4LeavesChildToAStartUnderWay
-//	ward TestStatusIsReadInTheMiddleOfAReap
+//	internal/pidfd TestStatusIsReadInTheMiddleOfAReap
 //
 // 4. Private children are invisible to the waits of others and raise no SIGCHLD,
 // or Start fails with errors.ErrUnsupported:

@@ -41,17 +41,15 @@ func TestRefusedCallsLeaveAWayToStart(t *testing.T) {
 }
 
 // TestCallsThatKillAreFoundOutFirst has a filter that kills: a child that is
-// not the user's must find out. Before Linux 5.16 the core dump of one process
-// ended all that shared its memory.
+// not the user's must find out, and share no memory with the program. Before
+// Linux 5.17 the core dump of one process ended all that did.
 func TestCallsThatKillAreFoundOutFirst(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	if selftest.KernelBefore(5, 16) {
-		t.Skip("before Linux 5.16 a killed child takes all with it that share its memory")
-	}
 	for name, c := range map[string]struct {
 		number uintptr
 		spawn  string
 	}{
+		"clone3":      {unix.SYS_CLONE3, "std"},
 		"close_range": {unix.SYS_CLOSE_RANGE, "std"},
 		"pidfd_getfd": {unix.SYS_PIDFD_GETFD, "fast"},
 	} {

@@ -10,18 +10,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"golang.org/x/sys/unix"
 )
 
-// writeProgram makes a file of an image of package tinyprog.
-func writeProgram(t *testing.T, image []byte) (path string) {
+// writeProgram makes a file of an image of package tinyprog in a folder.
+func writeProgram(t *testing.T, dir string, image []byte) (path string) {
 	t.Helper()
 	if image == nil {
 		t.Skip("no tiny program for " + runtime.GOARCH)
 	}
-	path = filepath.Join(t.TempDir(), "program")
+	path = filepath.Join(dir, "program")
 	if err := os.WriteFile(path, image, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func writeProgram(t *testing.T, image []byte) (path string) {
 }
 
 func TestStartWaitsForABusyProgram(t *testing.T) {
-	program := writeProgram(t, tinyprog.Pause(runtime.GOARCH))
+	program := writeProgram(t, t.TempDir(), tinyprog.Pause(runtime.GOARCH))
 	busy, err := os.OpenFile(program, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -46,28 +47,31 @@ func TestStartWaitsForABusyProgram(t *testing.T) {
 	<-h.Done()
 }
 
-// TestGarbageCollectionGoesOnDuringASlowExec keeps the exec waiting by a lease
-// on the program's file: fcntl(2), F_SETLEASE.
-func TestGarbageCollectionGoesOnDuringASlowExec(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
-	program := writeProgram(t, tinyprog.Exit(runtime.GOARCH))
-	fd, err := unix.Open(program, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+// slowProgram returns a program whose exec does not end before release is called. It
+// is kept waiting by a lease on its file: fcntl(2), F_SETLEASE.
+func slowProgram(t *testing.T, dir string, image []byte) (path string, release func()) {
+	t.Helper()
+	path = writeProgram(t, dir, image)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	t.Cleanup(func() { unix.Close(fd) })
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
-		t.Skipf("no lease on %s: %v", program, err)
+		t.Skipf("no lease on %s: %v", path, err)
 	}
+	return path, func() { unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK) }
+}
+
+// execWaits is how long a test gives a start to come to the lease.
+const execWaits = 50 * time.Millisecond
+
+func TestGarbageCollectionGoesOnDuringASlowExec(t *testing.T) {
+	childtest.NeedSpawnPrograms(t)
+	program, release := slowProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
 	started := make(chan error, 1)
-	go func() {
-		h, err := childtest.StartProgram(program, []string{program}, nil)
-		if err == nil {
-			_, err = h.Wait(context.Background())
-		}
-		started <- err
-	}()
-	time.Sleep(50 * time.Millisecond) // the exec has come to the lease
+	go func() { started <- run(program, nil) }()
+	time.Sleep(execWaits)
 	for range 3 {
 		runtime.GC() // stops the world
 	}
@@ -75,9 +79,18 @@ func TestGarbageCollectionGoesOnDuringASlowExec(t *testing.T) {
 	case err := <-started:
 		t.Errorf("the start did not wait for the lease, or the collection for the start: %v", err)
 	default:
-		unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
+		release()
 		if err := <-started; err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// run starts a program and waits for its end.
+func run(program string, attr *ward.Attr) error {
+	h, err := childtest.StartProgram(program, []string{program}, attr)
+	if err == nil {
+		_, err = h.Wait(context.Background())
+	}
+	return err
 }

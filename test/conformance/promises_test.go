@@ -22,9 +22,10 @@ func TestTableOfPromisesNamesRealTests(t *testing.T) {
 		t.Skipf("the sources that this program was built from are not here: %v", err)
 	}
 	folders := map[string]string{
-		"":             readTests(t, own),
-		"test/hostile": readTests(t, filepath.Join(own, "..", "hostile")),
-		"ward":         readTests(t, filepath.Join(own, "..", "..")),
+		"":               readTests(t, own),
+		"test/hostile":   readTests(t, filepath.Join(own, "..", "hostile")),
+		"ward":           readTests(t, filepath.Join(own, "..", "..")),
+		"internal/pidfd": readTests(t, filepath.Join(own, "..", "..", "internal", "pidfd")),
 	}
 	lines := promiseLine.FindAllStringSubmatch(string(doc), -1)
 	for _, line := range lines {

@@ -36,7 +36,7 @@ func init() {
 func TestStopOfATracedChildIsNoExit(t *testing.T) {
 	childtest.NeedBackend(t)
 	// A Go program's own signals would stop it, too.
-	brief := writeProgram(t, tinyprog.Exit(runtime.GOARCH))
+	brief := writeProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
 	for name, attr := range map[string]*ward.Attr{
 		"alone":            {Sys: &syscall.SysProcAttr{Ptrace: true}},
 		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}},

@@ -1,0 +1,93 @@
+//go:build linux && (amd64 || arm64)
+
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// branch is the number of a first step that is no system call. It clones a process,
+// by the arguments of clone3(2), which goes on with the next step; the one that clones
+// it goes on with the step at the third argument.
+const branch = 1 << 29
+
+// ErrNotApart is returned for a child that is to change its ids where it cannot have
+// memory of its own. The standard library's way does without.
+var ErrNotApart = fmt.Errorf("memory of its own for a child that changes its ids: %w", errors.ErrUnsupported)
+
+// mayBeApart reports whether there may be a process in between: not where that would
+// be the first one in a new pid namespace, which ends with it.
+func mayBeApart() bool { return sharesPIDNamespace() }
+
+// setApart has the child of the program use memory of its own. A child that shares
+// ours while it changes its ids takes the program's dumpable flag away (commit_creds
+// in the kernel), and would be open to the debugger of its new user if something gave
+// the flag back.
+//
+// Such a child is a fork: the kernel copies the page tables of the program, which
+// takes longer the more memory that uses. Its exec clears no word of ours, so a
+// process in between waits for that in vfork(2). This one shares our memory, with our
+// own ids, and clears the word at its end.
+func (p *program) setApart() {
+	p.apart = true
+	p.addBranch()
+}
+
+// addBranch adds the branch to a program that has no step yet.
+func (p *program) addBranch() {
+	p.branches = true
+	p.add("clone3", wantAnything, branch, uintptr(unsafe.Pointer(&p.branched)), unsafe.Sizeof(p.branched))
+}
+
+// endBranch has the process that has cloned the other one go on with the steps that
+// follow.
+func (p *program) endBranch() { p.other = len(p.steps) }
+
+// addExit adds the end of a process.
+func (p *program) addExit() { p.add("exit_group", wantSuccess, unix.SYS_EXIT_GROUP, 0) }
+
+// runApart is run for a child with memory of its own.
+func (p *program) runApart(m maker) (pid, pidfd int, err error) {
+	report, free, err := sharedReport()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer free()
+	s := &p.shared
+	p.ready()
+	s.report = report
+	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&p.between)))
+	c := &p.branched
+	c.flags |= unix.CLONE_VFORK | unix.CLONE_PARENT | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID
+	c.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
+	c.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
+	if err := m.clone(s); err != nil {
+		return 0, 0, err
+	}
+	p.await()
+	m.reap(int(p.between))
+	switch {
+	case report.step == 0:
+		return int(s.pid), int(s.pidfd), nil
+	case s.pid != 0:
+		m.reap(int(s.pidfd))
+	case syscall.Errno(report.errno) == unix.ENOMEM: // not enough for another one of the program's size
+		return 0, 0, ErrNotApart
+	}
+	return 0, 0, p.failed(*report)
+}
+
+// sharedReport returns memory that a process with memory of its own shares.
+func sharedReport() (report *failure, free func(), err error) {
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("mmap", err)
+	}
+	return (*failure)(unsafe.Pointer(unsafe.SliceData(page))), func() { unix.Munmap(page) }, nil
+}

@@ -1,0 +1,91 @@
+//go:build linux && (amd64 || arm64)
+
+package spawn
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	pidfds "github.com/wardproc/ward/internal/pidfd"
+	"github.com/wardproc/ward/internal/probe"
+	"golang.org/x/sys/unix"
+)
+
+// Works tells what of the package the system refuses, by trying it: clone3 with
+// CLONE_CLEAR_SIGHAND (Linux 5.5) and close_range with CLOSE_RANGE_UNSHARE
+// (5.9), either of which a seccomp filter may forbid.
+func Works() error { return works.Err() }
+
+var works = probe.Probe{Try: func() error { return tryClone(0) }}
+
+// tryClone tries a child of clone3, with more flags, that takes its table.
+func tryClone(flags uint64) error {
+	return try(func(p *program) {
+		p.addBranch()
+		p.branched.flags = flags | unix.CLONE_VFORK | unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_CLEAR_SIGHAND
+		p.unshare(0)
+	})
+}
+
+// killed returns the error of a trial in which a process was killed. SIGSYS is a
+// filter's, which nobody takes off again. Any other signal came by chance: the calls
+// may work all the same.
+func killed(err error, processes ...*pidfds.Siginfo) error {
+	for _, info := range processes {
+		status := info.WaitStatus()
+		if info.Found() && status.Signaled() && status.Signal() == unix.SIGSYS {
+			return err
+		}
+	}
+	return probe.Passing(err)
+}
+
+// impossible is a result that no system call has.
+const impossible = 1 << 62
+
+// try runs a program that has no effect but what add appends, and says which step
+// failed. It runs in a fork made by clone(2): a filter that kills a process for a call
+// kills all that share its memory, before Linux 5.17, if the process dumps core. The
+// fork raises no SIGCHLD, and only a wait with __WALL sees it.
+func try(add func(*program)) error {
+	const end = "the end"
+	report, free, err := sharedReport()
+	if err != nil {
+		return err
+	}
+	defer free()
+	p := programs.Get().(*program)
+	defer programs.Put(p)
+	defer p.reset()
+	add(p)
+	p.add(end, impossible, unix.SYS_GETPPID)
+	p.endBranch()
+	// The page has room for how the branch ended, if there is one.
+	branched := (*pidfds.Siginfo)(unsafe.Add(unsafe.Pointer(report), unsafe.Sizeof(*report)))
+	p.add("waitid", wantAnything, unix.SYS_WAITID, unix.P_ALL, 0,
+		uintptr(unsafe.Pointer(branched)), unix.WEXITED|unix.WALL, 0)
+	p.addExit()
+	p.begin()
+	p.shared.report = report
+	p.shared.waits = 0
+	p.shared.call = [3]uintptr{unix.SYS_CLONE}
+	pid := clone(&p.shared)
+	if pid < 0 {
+		return &Error{"clone", syscall.Errno(-pid)}
+	}
+	var fork pidfds.Siginfo
+	for pidfds.Waitid(unix.P_PID, pid, &fork, unix.WEXITED|unix.WALL, nil) == unix.EINTR {
+	}
+	runtime.KeepAlive(p)
+	if report.step == 0 {
+		err := fmt.Errorf("%s or %s: killed: %w", p.calls[0], p.calls[1], errors.ErrUnsupported)
+		return killed(err, &fork, branched)
+	}
+	if p.call(report.step) == end {
+		return nil
+	}
+	return p.failed(*report)
+}

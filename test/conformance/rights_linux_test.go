@@ -1,0 +1,280 @@
+package conformance_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
+	"github.com/wardproc/ward/internal/tinyprog"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	selftest.Register("ids and network", func([]string) { fmt.Println(os.Getuid(), network()) })
+	selftest.Register("start on a changed thread", func(args []string) { startOnChangedThread(args[0]) })
+	selftest.Register("start and change ids", func(args []string) { startAndChangeIDs(args[0]) })
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	// Root of a user namespace may lack the right, and the id.
+	h, err := childtest.TryStart(&ward.Attr{Sys: asNobody()}, "exit", "0")
+	if err != nil {
+		t.Skipf("this user may not change ids: %v", err)
+	}
+	<-h.Done()
+}
+
+// flagDuringStart starts a child with Credential, calls during in the middle of the
+// start, and returns the program's dumpable flag then and after the start.
+func flagDuringStart(t *testing.T, during func()) (then, after int) {
+	t.Helper()
+	needRoot(t)
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) })
+	program, release := slowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
+	started := make(chan error, 1)
+	go func() { started <- run(program, &ward.Attr{Sys: asNobody()}) }()
+	time.Sleep(execWaits)
+	then, _ = unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	during()
+	release()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	after, _ = unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return then, after
+}
+
+func TestStartWithCredentialLeavesTheProgramDumpable(t *testing.T) {
+	childtest.NeedSpawnPrograms(t) // the standard library leaves it off
+	if then, after := flagDuringStart(t, func() {}); then != 1 || after != 1 {
+		t.Errorf("dumpable is %d during the start, and %d after it", then, after)
+	}
+}
+
+func TestStartWithCredentialLeavesTheProgramUndumpable(t *testing.T) {
+	clear := func() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+	if _, after := flagDuringStart(t, clear); after != 0 {
+		t.Errorf("dumpable is %d after a start during which it was set to 0", after)
+	}
+}
+
+// A child that another user may stop, or attach to, must not share our memory.
+func TestChildThatChangesItsIDsSharesNoMemory(t *testing.T) {
+	childtest.NeedSpawnPrograms(t)
+	if !sharesMemory(os.Getpid()) {
+		t.Skip("kcmp(KCMP_VM) is refused")
+	}
+	shared, found := false, false
+	flagDuringStart(t, func() {
+		for _, pid := range processes(t) {
+			if uidOf(pid) == childtest.Nobody && programOf(pid) == programOf(os.Getpid()) {
+				found = true
+				shared = shared || sharesMemory(pid)
+			}
+		}
+	})
+	if !found || shared {
+		t.Errorf("the child was found: %v, and shared our memory: %v", found, shared)
+	}
+}
+
+// openFolder returns a folder that every user comes to, and that ends with the test.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	for _, parent := range []string{os.TempDir(), "/tmp", "/dev/shm", "/var/tmp"} {
+		dir, err := os.MkdirTemp(parent, "ward")
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		if os.Chmod(dir, 0o755) == nil && isOpen(dir) {
+			return dir
+		}
+	}
+	t.Skip("no folder for temporary files that every user comes to")
+	return ""
+}
+
+// isOpen reports whether every user comes to a folder.
+func isOpen(dir string) bool {
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode()&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// sharesMemory wraps kcmp(2) with KCMP_VM.
+func sharesMemory(pid int) bool {
+	const kcmpVM = 1
+	result, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(os.Getpid()), uintptr(pid), kcmpVM, 0, 0, 0)
+	return errno == 0 && result == 0
+}
+
+// processes returns the numbers of all processes.
+func processes(t *testing.T) (pids []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func uidOf(pid int) int {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, line, _ := bytes.Cut(status, []byte("\nUid:\t"))
+	uid, _, _ := bytes.Cut(line, []byte("\t"))
+	n, err := strconv.Atoi(string(uid))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// programOf returns the file that a process executes: before its exec a child has
+// that of its parent.
+func programOf(pid int) string {
+	path, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return path
+}
+
+// With os/exec, too, the change waits: until then a process of the old user shares
+// the program's memory.
+func TestChangeOfIDsWaitsForTheExec(t *testing.T) {
+	if childtest.Private && !childtest.Autoreaps() {
+		t.Skip("a keeper goes on with the ids that it has")
+	}
+	needRoot(t)
+	program, release := slowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
+	r, w := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "start and change ids", program)
+	w.Close()
+	lines := make(chan string, 2)
+	go func() {
+		for range cap(lines) {
+			lines <- childtest.ReadLine(t, r)
+		}
+	}()
+	if line := <-lines; line != "starting" {
+		t.Fatal(line)
+	}
+	select {
+	case line := <-lines:
+		t.Errorf("the program is %q in the middle of a start", line)
+	case <-time.After(10 * execWaits):
+	}
+	release()
+	select {
+	case <-lines:
+	case <-time.After(20 * time.Second):
+		t.Error("the change does not come after the exec")
+	}
+	if state := childtest.Wait(t, h); !state.Success() {
+		t.Error(state)
+	}
+}
+
+// startAndChangeIDs changes its user in the middle of a start.
+func startAndChangeIDs(program string) {
+	started := make(chan error, 1)
+	go func() { started <- run(program, nil) }()
+	fmt.Println("starting")
+	time.Sleep(execWaits)
+	if err := syscall.Setuid(childtest.Nobody); err != nil {
+		childtest.Complain("%v", err)
+	}
+	fmt.Println("changed")
+	if err := <-started; err != nil {
+		childtest.Complain("%v", err)
+	}
+}
+
+// A thread that has given up rights, or entered a namespace, has children of its kind.
+func TestChildHasWhatALockedThreadHas(t *testing.T) {
+	needRoot(t)
+	for change := range threadChanges {
+		t.Run(change, func(t *testing.T) {
+			childtest.Report(t, nil, "start on a changed thread", change)
+		})
+	}
+}
+
+// threadChanges change the calling thread only.
+var threadChanges = map[string]func() error{
+	"ids": func() error {
+		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, childtest.Nobody, childtest.Nobody, childtest.Nobody)
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	},
+	"network": func() error { return unix.Unshare(unix.CLONE_NEWNET) },
+}
+
+// network names the network namespace of the calling thread.
+func network() string {
+	name, _ := os.Readlink("/proc/thread-self/ns/net")
+	return name
+}
+
+func startOnChangedThread(change string) {
+	// A parent of such children that is there already must not be used.
+	early, err := childtest.TryStart(&ward.Attr{KillOnParentExit: true}, "stdin", "0")
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	<-early.Done()
+	runtime.LockOSThread()
+	if err := threadChanges[change](); err != nil {
+		fmt.Println("not tried:", err)
+		return
+	}
+	want := fmt.Sprintln(unix.Getuid(), network())
+	for name, attr := range map[string]*ward.Attr{
+		"plain":            {},
+		"KillOnParentExit": {KillOnParentExit: true},
+		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			childtest.Complain("%v", err)
+		}
+		attr.Files = []*os.File{nil, w}
+		h, err := childtest.TryStart(attr, "ids and network")
+		w.Close()
+		if errors.Is(err, errors.ErrUnsupported) && childtest.Private {
+			fmt.Println(name, err) // never silently more
+			continue
+		}
+		if err != nil {
+			childtest.Complain("%s: %v", name, err)
+		}
+		got, _ := io.ReadAll(r)
+		<-h.Done()
+		if string(got) != want {
+			childtest.Complain("%s: the child has %q, and its thread %q", name, got, want)
+		}
+	}
+}
