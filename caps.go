@@ -47,7 +47,8 @@ type Caps struct {
 }
 
 // Capabilities returns what the package found, and what the environment
-// variable WARDDEBUG forces. The first call, or the first Start, tries the features.
+// variable WARDDEBUG forces. The first call, or the first Start, tries the features;
+// one that was refused may be there later: see [Start].
 func Capabilities() Caps {
 	defer children.endStart(children.beginStart()) // to try them takes children
 	set, _ := environment()

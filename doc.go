@@ -53,7 +53,15 @@
 // backend=pidfd, procdesc, kqueue or fallback, spawn=std, recover=off,
 // private=keeper for a keeper where the kernel could reap private children, and,
 // for threads of 63 children on Windows, packets=off, separated by commas. A
-// misspelt setting is an error of Start.
+// misspelt setting is an error of Start. WARD_FUNC is how a child knows its [Function].
+//
+// Whoever runs a program chooses its environment. So both variables are without effect
+// in secure-execution mode, which a program was started in that is set-user-ID or
+// set-group-ID: on Linux AT_SECURE of getauxval(3), which file capabilities and
+// security modules turn on, too; on Darwin and the BSDs issetugid(2); on all Unix
+// systems effective ids that are not the real ones. Such a program has no [Function].
+// The package reads no other variable. Package exec looks for programs as os/exec
+// does, by PATH and on Windows by PATHEXT.
 //
 // # Descriptors
 //

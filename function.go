@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/wardproc/ward/internal/secureexec"
 )
 
 // functionVariable names, in the environment of a child, the function that Main
@@ -71,7 +73,10 @@ func Func(name string, run func(args []string) int) *Function {
 //
 // The child knows the function by the environment variable WARD_FUNC, which Main
 // takes away before the function runs. If the program has no function of that
-// name, Main says so on standard error and exits with code 127.
+// name, Main says so on standard error and exits with code 127. Whoever runs a
+// program can set the variable, and so choose the function and its arguments. In
+// secure-execution mode (see the package's Environment) Main takes it away and
+// returns.
 func Main() {
 	mainCalled.Store(true)
 	name, ok := os.LookupEnv(functionVariable)
@@ -79,6 +84,9 @@ func Main() {
 		return
 	}
 	os.Unsetenv(functionVariable)
+	if secureexec.On() {
+		return
+	}
 	f := functions[name]
 	if f == nil {
 		fmt.Fprintf(os.Stderr, "ward: this program has no function %q, which the environment variable %s asks for\n", name, functionVariable)
@@ -108,6 +116,13 @@ func (f *Function) exit() {
 // Attr.Private. Before the call of [Main] it returns [ErrNoMain] and starts
 // nothing.
 //
+// In secure-execution mode, where Main looks for no function, Start returns
+// errors.ErrUnsupported and starts nothing. So it does where that mode awaits the
+// child alone: if the program's effective ids are not its real ones, or if its file
+// is set-user-ID or set-group-ID or has capabilities and the child has other ids than
+// the program was started with. What a security module makes of the child, Start
+// does not know.
+//
 // On Linux the child runs the very file that this program does, /proc/self/exe,
 // even if another one has its name by now or it was removed: proc(5) has to be
 // mounted. Elsewhere the program is found by [os.Executable].
@@ -118,6 +133,9 @@ func (f *Function) Start(attr *Attr, args ...string) (Handle, error) {
 	}
 	return Start(path, argv, attr)
 }
+
+// errSecure: the child would not run the function but the program's main.
+const errSecure = unsupported("a Function in secure-execution mode (set-user-ID and the like)")
 
 // command returns what the package's Start needs for the child.
 func (f *Function) command(attr *Attr, args []string) (path string, argv []string, own *Attr, err error) {
@@ -130,6 +148,9 @@ func (f *Function) command(attr *Attr, args []string) (path string, argv []strin
 	own = new(Attr)
 	if attr != nil {
 		*own = *attr
+	}
+	if secureexec.On() || secureexec.Enters(path, own.ids()) {
+		return "", nil, nil, errSecure
 	}
 	own.Private = true
 	env, err := own.environ()

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/wardproc/ward/internal/secureexec"
 )
 
 // settings is what the variable WARDDEBUG in the environment forces, for tests and
@@ -17,8 +19,12 @@ type settings struct {
 	private string // "" or "keeper"
 }
 
-// environment reads WARDDEBUG once, at the first start.
+// environment reads WARDDEBUG once, at the first start. In secure-execution mode it
+// is not looked at: it may say anything, and the program is not its author's.
 var environment = sync.OnceValues(func() (settings, error) {
+	if secureexec.On() {
+		return settings{}, nil
+	}
 	set, err := parseSettings(os.Getenv("WARDDEBUG"))
 	if err == nil && set.backend != "" && !contains(backends, set.backend) {
 		err = unsupported("WARDDEBUG=backend=" + set.backend)

@@ -131,7 +131,10 @@ type Attr struct {
 // unshared its descriptors (CLONE_FILES) cannot use this package.
 //
 // The first call tries what the kernel offers, by starting a child or three
-// that do nothing: another reaper in the program may meet them.
+// that do nothing: another reaper in the program may meet them. What was refused for
+// a reason that may pass, such as EPERM, or because the child was killed, a later call
+// tries again, after 5 s at the earliest; what works, and what the kernel does not
+// know, is not tried again.
 //
 // On the fallback backend the child has one more open descriptor, the first
 // number after Files and not below 3: it must keep it for its exit to be

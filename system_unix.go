@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/wardproc/ward/internal/secureexec"
 )
 
 // What the core has to know of Unix.
@@ -22,6 +24,15 @@ func (a *Attr) environ() ([]string, error) {
 		return os.Environ(), nil
 	}
 	return a.Env, nil
+}
+
+// ids are those of the child, if the program may give it what a asks for.
+func (a *Attr) ids() secureexec.IDs {
+	if a.Sys == nil || a.Sys.Credential == nil {
+		return secureexec.Own()
+	}
+	uid, gid := int(a.Sys.Credential.Uid), int(a.Sys.Credential.Gid)
+	return secureexec.IDs{UID: uid, EUID: uid, GID: gid, EGID: gid}
 }
 
 func userTime(u *syscall.Rusage) time.Duration { return time.Duration(u.Utime.Nano()) }

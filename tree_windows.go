@@ -2,9 +2,9 @@ package ward
 
 import (
 	"os"
-	"sync"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/windows"
 )
 
@@ -97,14 +97,14 @@ func (j *job) close() {
 }
 
 // jobsWork tells what a start in a job needs and the system refuses.
-var jobsWork = sync.OnceValue(func() error {
+var jobsWork = probe.Probe{Try: func() error {
 	j, err := newJob(&Attr{KillOnParentExit: true})
 	if err != nil {
 		return err
 	}
 	j.close()
 	return ntResumeProcess.Find()
-})
+}}
 
 var ntResumeProcess = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumeProcess")
 

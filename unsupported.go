@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/wardproc/ward/internal/secureexec"
 )
 
 // backends are those that the environment may choose: none.
@@ -32,6 +34,9 @@ func isNoSuchProcess(error) bool { return false }
 
 // environ is the environment of the child.
 func (a *Attr) environ() ([]string, error) { return a.Env, nil }
+
+// ids: there are none.
+func (a *Attr) ids() secureexec.IDs { return secureexec.IDs{} }
 
 // A State tells how a process ended. This system has no backend, so there is none.
 type State struct{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward/internal/mux"
+	"github.com/wardproc/ward/internal/secureexec"
 	"golang.org/x/sys/windows"
 )
 
@@ -27,7 +28,7 @@ func capabilities(set settings) Caps {
 		Tier:    TierPrivate,
 		Features: []Feature{
 			feature("NtAssociateWaitCompletionPacket (Windows 8): one thread for all children, else one for 63", packetsWork(set)),
-			feature("job objects: Attr.Tree and Attr.KillOnParentExit", jobsWork()),
+			feature("job objects: Attr.Tree and Attr.KillOnParentExit", jobsWork.Err()),
 		},
 	}
 }
@@ -259,6 +260,9 @@ func (a *Attr) environ() ([]string, error) {
 	env, err := windows.Token(a.Sys.Token).Environ(false)
 	return env, os.NewSyscallError("CreateEnvironmentBlock", err)
 }
+
+// ids: there are none.
+func (a *Attr) ids() secureexec.IDs { return secureexec.IDs{} }
 
 func userTime(u *syscall.Rusage) time.Duration { return filetimeDuration(u.UserTime) }
 

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/lockorder"
+	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/windows"
 )
 
@@ -113,11 +113,13 @@ func (p *Port) closeIfIdle() bool {
 
 // PacketsWork tells what of Port the system refuses, by trying all of it once
 // with an event that is set.
-var PacketsWork = sync.OnceValue(func() error {
+func PacketsWork() error { return packetsWork.Err() }
+
+var packetsWork = probe.Probe{Try: func() error {
 	procs := []*windows.LazyProc{ntCreateWaitCompletionPacket, ntAssociateWaitCompletionPacket}
 	for _, proc := range procs {
 		if err := proc.Find(); err != nil {
-			return fmt.Errorf("ntdll.dll has no %s", proc.Name)
+			return fmt.Errorf("ntdll.dll has no %s: %w", proc.Name, errors.ErrUnsupported)
 		}
 	}
 	event, err := windows.CreateEvent(nil, 1, 1, nil)
@@ -144,7 +146,7 @@ var PacketsWork = sync.OnceValue(func() error {
 		err = errors.New("the port has another packet than the one of the event")
 	}
 	return err
-})
+}}
 
 func newPort() (windows.Handle, error) {
 	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)

@@ -61,25 +61,34 @@ var signalsGroups = probe.Probe{Try: func() error {
 func Recovers() error { return recovers.Err() }
 
 var recovers = probe.Probe{Try: func() error {
-	fd, err := exitedThread()
+	fd, gone, err := exitedThread()
 	if err != nil && err != unix.EINVAL { // which says that PIDFD_THREAD is not known
 		// A filter may refuse pidfd_open and nothing of what a child needs.
-		fd, err = exitedChild()
+		fd, gone, err = exitedChild()
 	}
 	if err != nil {
 		return os.NewSyscallError("pidfd_open(PIDFD_THREAD)", err)
 	}
 	defer unix.Close(fd)
-	_, ok, err := ExitStatus(fd)
-	if err == nil && !ok {
-		err = fmt.Errorf("PIDFD_INFO_EXIT is not known: %w", errors.ErrUnsupported)
-	}
-	return err
+	return tellsStatus(fd, gone)
 }}
 
+// tellsStatus tells whether ExitStatus knows that of a process or thread. gone says
+// whether that has been released for sure, or else may keep the status for itself yet.
+func tellsStatus(fd int, gone bool) error {
+	switch _, ok, err := ExitStatus(fd); {
+	case err != nil || ok:
+		return err
+	case !gone:
+		return errors.New("ioctl(PIDFD_GET_INFO): the process tried has not ended in time")
+	}
+	return fmt.Errorf("PIDFD_INFO_EXIT is not known: %w", errors.ErrUnsupported)
+}
+
 // exitedThread returns a pidfd of a thread that is gone. Requires Linux 6.9,
-// which had PIDFD_THREAD first and is older than PIDFD_INFO_EXIT.
-func exitedThread() (fd int, err error) {
+// which had PIDFD_THREAD first and is older than PIDFD_INFO_EXIT. A program that is
+// stopped meanwhile, or traced, may have the thread still there.
+func exitedThread() (fd int, gone bool, err error) {
 	opened := make(chan struct{})
 	go func() {
 		defer close(opened)
@@ -87,36 +96,49 @@ func exitedThread() (fd int, err error) {
 		if unix.Gettid() == unix.Getpid() {
 			// The main thread never ends. Hold it while another one is tried.
 			defer runtime.UnlockOSThread()
-			fd, err = exitedThread()
+			fd, gone, err = exitedThread()
 			return
 		}
 		fd, err = unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
 	}()
 	<-opened
 	if err != nil {
-		return -1, err
+		return -1, false, err
 	}
-	HungUpWithin(fd, 1000)
-	return fd, nil
+	return fd, gone || HungUpWithin(fd, 1000), nil
 }
 
 // exitedChild returns the pidfd of a child that is gone and reaped. It comes
-// about in the standard library's way, which clone(2) is enough for.
-func exitedChild() (fd int, err error) {
-	program, err := memoryFile(tinyprog.Exit(runtime.GOARCH))
+// about in the standard library's way, which clone(2) is enough for. Another one who
+// takes it may not be done yet: that takes microseconds.
+func exitedChild() (fd int, gone bool, err error) {
+	_, fd, err = StartTiny(tinyprog.Exit(runtime.GOARCH))
 	if err != nil {
-		return -1, err
+		return -1, false, err
+	}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = Wait(fd, nil, unix.WEXITED, nil)
+	}
+	return fd, err == nil || HungUpWithin(fd, 10), nil
+}
+
+// StartTiny has package syscall start a program of package tinyprog, from memory, with
+// these files.
+func StartTiny(text []byte, files ...uintptr) (pid, fd int, err error) {
+	program, err := memoryFile(text)
+	if err != nil {
+		return 0, -1, err
 	}
 	defer unix.Close(program)
-	_, _, err = syscall.StartProcess(fmt.Sprintf("/proc/self/fd/%d", program), []string{"exit"}, &syscall.ProcAttr{
-		Sys: &syscall.SysProcAttr{PidFD: &fd},
+	path := fmt.Sprintf("/proc/self/fd/%d", program)
+	pid, _, err = syscall.StartProcess(path, []string{"tiny"}, &syscall.ProcAttr{
+		Files: files,
+		Sys:   &syscall.SysProcAttr{PidFD: &fd},
 	})
 	if err != nil {
-		return -1, err
+		return 0, -1, err
 	}
-	for Wait(fd, nil, unix.WEXITED, nil) == unix.EINTR {
-	}
-	return fd, nil
+	return pid, fd, nil
 }
 
 // memoryFile returns a descriptor of a file in memory, which can be executed as

@@ -80,6 +80,8 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, pipe
 	if sys.Setctty {
 		p.add("ioctl(TIOCSCTTY)", wantSuccess, unix.SYS_IOCTL, uintptr(sys.Ctty), unix.TIOCSCTTY)
 	}
+	// Not so in a plugin, where filelimit is late: a child that could tell would need a
+	// program that is there on every system, or ptrace(2).
 	if limit, ok := filelimit.Original(); ok {
 		p.limit = limit
 		p.add("setrlimit", wantAnything, unix.SYS_SETRLIMIT, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&p.limit)))

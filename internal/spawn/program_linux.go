@@ -92,7 +92,7 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	if sys.Setctty {
 		p.add("ioctl(TIOCSCTTY)", wantSuccess, unix.SYS_IOCTL, uintptr(sys.Ctty), unix.TIOCSCTTY, 1)
 	}
-	if limit, ok := filelimit.Original(); ok {
+	if limit, ok := originalLimit(); ok {
 		p.limit = limit
 		p.add("prlimit", wantAnything, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&p.limit)))
 	}

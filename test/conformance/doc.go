@@ -126,9 +126,14 @@
 //	TestStartInAForbiddenDirectoryFails
 //	TestChildDiesWhenTheProgramExecutesAnotherOne
 //	TestKeeperDiesWithTheProgram
+//	TestSetUserIDProgramTrustsNoEnvironment
+//	TestProgramWithFileCapabilitiesTrustsNoEnvironment
+//	TestFunctionIsRefusedWhereItsChildWouldBeSetUserID
+//	TestFunctionIsRefusedWithOtherEffectiveIDs
 //	ward TestSpawnProgramDoesWhatTheStandardLibraryDoes
 //	ward TestNoStrayDescriptorReachesTheChild
 //	ward TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt
+//	ward TestChildOfAPluginGetsTheOriginalLimit
 //	ward TestChildTakesNamespacesFromTheCallersThread
 //	ward TestPrivateChildHasWhatTheProgramHasByNow
 package conformance
