@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// ErrNotApart is never returned.
+var ErrNotApart = errors.New("no child with memory of its own")
+
 // Covers reports false.
 func Covers(*syscall.ProcAttr) bool { return false }
 
