@@ -47,11 +47,17 @@ func TestStartWaitsForABusyProgram(t *testing.T) {
 	<-h.Done()
 }
 
-// slowProgram returns a program whose exec does not end before release is called. It
-// is kept waiting by a lease on its file: fcntl(2), F_SETLEASE.
-func slowProgram(t *testing.T, dir string, image []byte) (path string, release func()) {
+// A slowProgram is one whose exec does not end before release is called. It is kept
+// waiting by a lease on its file: fcntl(2), F_SETLEASE.
+type slowProgram struct {
+	path  string
+	lease int
+}
+
+// writeSlowProgram makes one of an image of package tinyprog.
+func writeSlowProgram(t *testing.T, dir string, image []byte) slowProgram {
 	t.Helper()
-	path = writeProgram(t, dir, image)
+	path := writeProgram(t, dir, image)
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -60,18 +66,34 @@ func slowProgram(t *testing.T, dir string, image []byte) (path string, release f
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
 		t.Skipf("no lease on %s: %v", path, err)
 	}
-	return path, func() { unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK) }
+	return slowProgram{path, fd}
 }
 
-// execWaits is how long a test gives a start to come to the lease.
-const execWaits = 50 * time.Millisecond
+// awaitExec waits until an exec waits for the lease: the kernel then says what the
+// lease is to become.
+func (p slowProgram) awaitExec(t *testing.T) {
+	t.Helper()
+	for range 2000 {
+		lease, err := unix.FcntlInt(uintptr(p.lease), unix.F_GETLEASE, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lease != unix.F_WRLCK {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("no exec comes to the lease")
+}
+
+func (p slowProgram) release() { unix.FcntlInt(uintptr(p.lease), unix.F_SETLEASE, unix.F_UNLCK) }
 
 func TestGarbageCollectionGoesOnDuringASlowExec(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	program, release := slowProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
+	program := writeSlowProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
 	started := make(chan error, 1)
-	go func() { started <- run(program, nil) }()
-	time.Sleep(execWaits)
+	go func() { started <- run(program.path, nil) }()
+	program.awaitExec(t)
 	for range 3 {
 		runtime.GC() // stops the world
 	}
@@ -79,7 +101,7 @@ func TestGarbageCollectionGoesOnDuringASlowExec(t *testing.T) {
 	case err := <-started:
 		t.Errorf("the start did not wait for the lease, or the collection for the start: %v", err)
 	default:
-		release()
+		program.release()
 		if err := <-started; err != nil {
 			t.Error(err)
 		}

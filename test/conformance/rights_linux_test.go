@@ -45,13 +45,13 @@ func flagDuringStart(t *testing.T, during func()) (then, after int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) })
-	program, release := slowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
+	program := writeSlowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
 	started := make(chan error, 1)
-	go func() { started <- run(program, &ward.Attr{Sys: asNobody()}) }()
-	time.Sleep(execWaits)
+	go func() { started <- run(program.path, &ward.Attr{Sys: asNobody()}) }()
+	program.awaitExec(t)
 	then, _ = unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	during()
-	release()
+	program.release()
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
@@ -167,25 +167,21 @@ func TestChangeOfIDsWaitsForTheExec(t *testing.T) {
 		t.Skip("a keeper goes on with the ids that it has")
 	}
 	needRoot(t)
-	program, release := slowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
+	program := writeSlowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
 	r, w := childtest.Pipe(t)
-	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "start and change ids", program)
+	in, change := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, "start and change ids", program.path)
 	w.Close()
-	lines := make(chan string, 2)
-	go func() {
-		for range cap(lines) {
-			lines <- childtest.ReadLine(t, r)
-		}
-	}()
-	if line := <-lines; line != "starting" {
-		t.Fatal(line)
-	}
+	program.awaitExec(t)
+	change.Close()
+	lines := make(chan string, 1)
+	go func() { lines <- childtest.ReadLine(t, r) }()
 	select {
 	case line := <-lines:
 		t.Errorf("the program is %q in the middle of a start", line)
-	case <-time.After(10 * execWaits):
+	case <-time.After(500 * time.Millisecond):
 	}
-	release()
+	program.release()
 	select {
 	case <-lines:
 	case <-time.After(20 * time.Second):
@@ -200,8 +196,7 @@ func TestChangeOfIDsWaitsForTheExec(t *testing.T) {
 func startAndChangeIDs(program string) {
 	started := make(chan error, 1)
 	go func() { started <- run(program, nil) }()
-	fmt.Println("starting")
-	time.Sleep(execWaits)
+	io.Copy(io.Discard, os.Stdin) // until the test says so
 	if err := syscall.Setuid(childtest.Nobody); err != nil {
 		childtest.Complain("%v", err)
 	}
