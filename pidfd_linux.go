@@ -149,7 +149,7 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 		if !spawn.Covers(sysattr) {
 			return 0, &Error{Op: "start", Err: unsupported("Attr.Private with these fields of Attr.Sys")}
 		}
-		by, around = b.private()
+		by, around = b.private(sys)
 	}
 	spare := -1 // for a caller who asked for a pidfd, too, and owns it
 	if sys != nil && sys.PidFD != nil {

@@ -3,6 +3,7 @@ package ward
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"github.com/wardproc/ward/internal/probe"
@@ -25,10 +26,12 @@ func privateWorks(set settings) error {
 }
 
 // private returns how to start a child that no wait in this program sees: one
-// that the kernel reaps, or before Linux 7.1 one of the keeper's.
-func (b *pidfd) private() (spawner, arranger) {
+// that the kernel reaps, or before Linux 7.1 one of the keeper's. So is a child that
+// changes its ids, as CLONE_AUTOREAP excludes the CLONE_PARENT that it needs.
+func (b *pidfd) private(sys *syscall.SysProcAttr) (spawner, arranger) {
 	set, _ := environment()
-	b.autoreaped = set.private != "keeper" && autoreaps() == nil
+	changesIDs := sys != nil && sys.Credential != nil
+	b.autoreaped = set.private != "keeper" && !changesIDs && autoreaps() == nil
 	if b.autoreaped {
 		return spawn.AutoreapedChild, arrange
 	}

@@ -48,11 +48,11 @@ type Attr struct {
 	// goes without some fields of Sys: Start then returns errors.ErrUnsupported,
 	// as it does on all other systems.
 	//
-	// On Linux 7.1 and later the kernel reaps the child (CLONE_AUTOREAP): its
-	// State has no resource usage. While it runs, a wait without __WALL may find
+	// On Linux 7.1 and later the kernel reaps the child (CLONE_AUTOREAP), if it goes
+	// without Sys.Credential: its State has no resource usage. While it runs, a wait without __WALL may find
 	// that there is a child, but none can take it.
 	//
-	// On Linux from 5.9 on it is the child of a keeper, a process that shares the
+	// Else, on Linux from 5.9 on, it is the child of a keeper, a process that shares the
 	// program's memory and descriptors and lives as long as such children do, or
 	// as the program. What a child takes from the thread that calls Start it
 	// takes from the keeper instead: cgroup, scheduling, security modules such as
