@@ -62,16 +62,19 @@ func (p *program) runApart(m maker) (pid, pidfd int, err error) {
 	s := &p.shared
 	p.ready()
 	s.report = report
-	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&p.between)))
+	p.between = process{}
+	s.args.flags |= unix.CLONE_PARENT_SETTID
+	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&p.between.pid)))
+	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&p.between.pidfd)))
 	c := &p.branched
 	c.flags |= unix.CLONE_VFORK | unix.CLONE_PARENT | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID
 	c.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	c.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
-	if err := m.clone(s); err != nil {
+	if err := m.clone(s); err != nil && p.between.pid == 0 {
 		return 0, 0, err
 	}
 	p.await()
-	m.reap(int(p.between))
+	m.reap(int(p.between.pidfd))
 	switch {
 	case report.step == 0:
 		return int(s.pid), int(s.pidfd), nil

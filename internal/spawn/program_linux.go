@@ -22,9 +22,12 @@ type program struct {
 	apart    bool // the child has memory of its own
 	branches bool // the first step is a branch
 	branched cloneArgs
-	other    int   // the step with which the process that has cloned the other goes on
-	between  int32 // the pidfd of that process
+	other    int // the step with which the process that has cloned the other goes on
+	between  process
 }
+
+// process is one that the program clones before the child.
+type process struct{ pid, pidfd int32 }
 
 // Covers reports whether a spawn program can do what sys asks for. What it
 // does not know, it does not cover.
