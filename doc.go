@@ -65,6 +65,23 @@
 //
 // # Descriptors
 //
-// The package's descriptors belong to it: a program that closes one behind its
-// back is ended by a panic, as its children could no longer be heard of.
+// The package's descriptors belong to it, and other code must not close them. If some
+// does, as by closing a number twice, no signal goes to whatever has the number next,
+// and the package closes nothing that is not its own. It looks at a number before it
+// uses it, and so notices when a method of the handle is called, when another child
+// gets the number, and for what all children share at the next call that starts a
+// child, waits or begins to wait. A Wait that has begun before is not woken by the
+// close itself: it ends when the loss is noticed.
+//
+// Of a pidfd that is lost another one takes the place, and the handle goes on as if
+// nothing had happened, if that is certain to be the same process's: on Linux 6.9 and
+// later, where pidfd_open is allowed, until the child has been reaped. Otherwise the
+// methods return [ErrDescriptorLost]: how the child ends is not known then, and it is
+// not reaped by its number, which could be another child's. [Wait4] and a [Reaper] take
+// it as nobody's. On FreeBSD the kernel gives a child whose process descriptor is closed
+// to another parent, or kills it with Attr.KillOnParentExit.
+//
+// Another epoll or kqueue descriptor, or completion port, takes the place of one that is
+// lost, and hears what has happened meanwhile. On the fallback backend the pipe of a
+// child is only a hint, and the exit is heard of without it.
 package ward

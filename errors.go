@@ -15,6 +15,15 @@ var (
 	// read the status back. The process is gone; how it ended is not known.
 	ErrStatusLost = errors.New("exit status lost: the child was reaped by other code in this program")
 
+	// ErrDescriptorLost is returned by all methods of [Handle] but PID, Done and
+	// Close when other code in the program has closed the descriptor that the
+	// package has for the child, and the child cannot be told from others without
+	// it. The child may run or be gone; how it ends is no longer known through this
+	// handle, and nothing reaches it through this handle. Once the loss is noticed,
+	// Done is closed and a [Set] returns the handle. See Descriptors in the package's
+	// documentation.
+	ErrDescriptorLost = errors.New("descriptor lost: other code in this program closed it")
+
 	// ErrClosed is returned by the methods of a [Handle] after Close.
 	ErrClosed = errors.New("handle is closed")
 

@@ -25,6 +25,7 @@ import (
 // this program in the meantime, which takes a whole round of pid_max.
 type fallback struct {
 	lifeline *os.File               // the read end of the pipe
+	pipe     os.FileInfo            // what lifeline is, unless other code has closed it
 	release  func()                 // gives back what arrange holds
 	result   func() (*State, error) // nil until there is one
 }
@@ -54,6 +55,7 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
 	b := &fallback{lifeline: r, release: release}
+	b.pipe, _ = r.Stat()
 	p := newProcess(pid, b)
 	if attr.Tree {
 		p.tree = &group{signal: b.signalNumber}
@@ -120,8 +122,14 @@ func (b *fallback) supersede() {
 
 func (b *fallback) handle() (uintptr, bool) { return 0, false }
 
+// exited closes the pipe, and no other file that has its number because a stranger has
+// closed the pipe. Nothing but time is lost by that: there are the sweeps.
 func (b *fallback) exited() {
-	b.lifeline.Close()
+	if now, err := b.lifeline.Stat(); err == nil && os.SameFile(now, b.pipe) {
+		b.lifeline.Close()
+	} else {
+		mux.Forsake(b.lifeline)
+	}
 	b.release()
 	sweeps.remove()
 }

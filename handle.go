@@ -26,7 +26,8 @@ type Handle interface {
 	// State to every caller, any number of times, at once if it is known. If
 	// ctx ends first, Wait returns ctx.Err() and the process goes on.
 	// The error is [ErrStatusLost] when other code took the status and the
-	// system does not give it again.
+	// system does not give it again, and [ErrDescriptorLost] when other code
+	// closed what the child is known by.
 	Wait(ctx context.Context) (*State, error)
 
 	// TryWait is Wait for a caller that will not wait: it returns [ErrRunning]
@@ -104,6 +105,7 @@ func (p *process) Wait(ctx context.Context) (*State, error) {
 	if ctx.Done() == nil {
 		p.waitOnThread()
 	}
+	p.verify()
 	select {
 	case <-p.done:
 	case <-ctx.Done():
@@ -130,7 +132,7 @@ func (p *process) Signal(sig os.Signal) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, os.ErrProcessDone) {
+	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, ErrDescriptorLost) {
 		p.reap() // the backend may have noticed first
 	}
 	return p.fail("signal", err)
@@ -143,7 +145,7 @@ func (p *process) signal(sig os.Signal) error {
 	case p.closed:
 		return ErrClosed
 	case p.exited():
-		return processDone{}
+		return p.over()
 	}
 	return p.backend.signal(p, sig)
 }
@@ -168,7 +170,7 @@ func (p *process) killTree() error {
 	case p.tree == nil:
 		return unsupported("KillTree without Attr.Tree")
 	case p.treeClosed:
-		return processDone{}
+		return p.over()
 	}
 	err := p.tree.kill(p)
 	p.releaseTree()
@@ -177,6 +179,9 @@ func (p *process) killTree() error {
 
 func (p *process) WithHandle(f func(fd uintptr)) error {
 	fd, err := p.pin()
+	if errors.Is(err, ErrDescriptorLost) {
+		p.reap()
+	}
 	if err != nil {
 		return p.fail("handle", err)
 	}
@@ -210,7 +215,12 @@ func (p *process) pin() (uintptr, error) {
 		return 0, ErrClosed
 	}
 	if p.exited() {
-		return 0, processDone{}
+		return 0, p.over()
+	}
+	if b, ok := p.backend.(verifier); ok {
+		if err := b.verify(p); err != nil {
+			return 0, err
+		}
 	}
 	fd, ok := p.backend.handle()
 	if !ok {
@@ -229,6 +239,37 @@ func (p *process) unpin() {
 
 // exited reports whether the result is published. The caller holds mu.
 func (p *process) exited() bool { return p.state != nil || p.err != nil }
+
+// over is the error of a method that came after the result. The caller holds mu.
+func (p *process) over() error {
+	if errors.Is(p.err, ErrDescriptorLost) {
+		return ErrDescriptorLost
+	}
+	return processDone{}
+}
+
+// verify makes sure that the exit will be heard of, and else asks for the result.
+func (p *process) verify() {
+	p.mu.Lock()
+	var err error
+	if b, ok := p.backend.(verifier); ok && !p.exited() {
+		err = b.verify(p)
+	}
+	p.mu.Unlock()
+	if err != nil {
+		p.reap()
+	}
+}
+
+// DescriptorLost is called by a mux: what it has watched is a stranger's.
+func (p *process) DescriptorLost() {
+	p.mu.Lock()
+	if b, ok := p.backend.(loser); ok && !p.exited() {
+		b.lost(p)
+	}
+	p.mu.Unlock()
+	p.reap()
+}
 
 // ExitHeard is called by a mux: the exit of the process was heard. status is the
 // wait status if it is known.
@@ -384,6 +425,14 @@ type hearer interface {
 // A superseder is a backend that can be told that the child's number is another
 // child's.
 type superseder interface{ supersede() }
+
+// A verifier is a backend whose descriptors other code may have closed. verify makes
+// sure that the exit will be heard of, and returns an error if it will not: then
+// reap has a result.
+type verifier interface{ verify(p *process) error }
+
+// A loser is a backend that can go on when its watch is lost.
+type loser interface{ lost(p *process) }
 
 // A blocker is a backend that can wait on a thread. block returns when the
 // child has exited, and has been reaped, or after some milliseconds. It is called

@@ -107,6 +107,19 @@ func (b *kqueue) heard(status uint32, known bool) {
 	b.hurry()
 }
 
+// verify: the child is known by its number, so that nothing but the kqueue can be
+// lost. What is not heard of a new one the checks find.
+func (b *kqueue) verify(*process) error {
+	exits.Verify()
+	return nil
+}
+
+// lost: the kqueue that took the place of a lost one has not taken the child.
+func (b *kqueue) lost(*process) {
+	b.armed = false
+	b.hurry()
+}
+
 // hurry has the checks begin again, and go on until there is a result.
 func (b *kqueue) hurry() {
 	b.urgent = true

@@ -1,6 +1,7 @@
 package ward
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -112,7 +113,7 @@ var exits mux.Mux
 // to its number. See pidfd_open(2). It comes from the clone that made the
 // child; a pidfd_open of its number might find a stranger.
 type pidfd struct {
-	fd      int // closed by close, and nowhere else
+	fd      pidfds.Descriptor // closed by close, and nowhere else
 	watchID mux.ID
 	release func() // gives back what arrange holds
 
@@ -158,7 +159,10 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 		}
 	}
 	b.release, err = around(sys, func() (err error) {
-		pid, b.fd, err = by(name, argv, sysattr)
+		var fd int
+		if pid, fd, err = by(name, argv, sysattr); err == nil {
+			b.fd = pidfds.Own(fd, pid)
+		}
 		return err
 	})
 	if err != nil {
@@ -169,7 +173,7 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 		return 0, startError(name, err)
 	}
 	if spare >= 0 {
-		unix.Dup3(b.fd, spare, unix.O_CLOEXEC) // takes the place of the eventfd
+		unix.Dup3(b.fd.FD, spare, unix.O_CLOEXEC) // takes the place of the eventfd
 		*sys.PidFD = spare
 	}
 	return pid, nil
@@ -182,9 +186,11 @@ func (b *pidfd) watch(p *process) (err error) {
 
 // abandon ends a child that nobody is to hear of.
 func (b *pidfd) abandon(p *process) {
-	pidfds.Signal(b.fd, unix.SIGKILL)
-	pidfds.ExitedWithin(b.fd, -1)
-	b.wait(p, new(pidfds.Siginfo), new(syscall.Rusage))
+	if b.hold(p) == nil {
+		pidfds.Signal(b.fd.FD, unix.SIGKILL)
+		pidfds.ExitedWithin(b.fd.FD, -1)
+		b.wait(p, new(pidfds.Siginfo), new(syscall.Rusage))
+	}
 	b.exited()
 	b.close()
 }
@@ -195,7 +201,10 @@ func (b *pidfd) heard(uint32, bool) { b.exitSeen = true }
 // program traces a wait returns stops, too, asked for or not, and they are the
 // tracer's: ptrace(2). From the exit on there are none.
 func (b *pidfd) reap(p *process) (*State, error) {
-	b.exitSeen = b.exitSeen || pidfds.ExitedWithin(b.fd, 0)
+	if err := b.hold(p); err != nil {
+		return b.recoverLost(p, err)
+	}
+	b.exitSeen = b.exitSeen || pidfds.ExitedWithin(b.fd.FD, 0)
 	switch {
 	case !b.exitSeen:
 		return nil, ErrRunning
@@ -227,13 +236,13 @@ func (b *pidfd) wait(p *process, info *pidfds.Siginfo, usage *syscall.Rusage) er
 	// A child that was killed before its exec may be one that only __WALL finds.
 	const options = unix.WEXITED | unix.WNOHANG | unix.WALL
 	if b.keeper != nil {
-		err := b.keeper.Wait(b.fd, info, options, usage)
+		err := b.keeper.Wait(b.fd.FD, info, options, usage)
 		if err != spawn.ErrGone {
 			return err
 		}
 		b.orphan(p)
 	}
-	return pidfds.Wait(b.fd, info, options, usage)
+	return pidfds.Wait(b.fd.FD, info, options, usage)
 }
 
 // recover reads the status that other code, or the kernel itself where SIGCHLD
@@ -250,8 +259,8 @@ func (b *pidfd) recover(p *process) (*State, error) {
 	}
 	// Between taking the zombie and releasing it, neither wait nor the ioctl
 	// knows the status. The release raises a hang-up, so look for that first.
-	released := pidfds.HungUpWithin(b.fd, 0)
-	status, ok, err := pidfds.ExitStatus(b.fd)
+	released := pidfds.HungUpWithin(b.fd.FD, 0)
+	status, ok, err := pidfds.ExitStatus(b.fd.FD)
 	switch {
 	case ok:
 		return &State{pid: p.pid, status: status, recovered: true}, nil
@@ -259,35 +268,79 @@ func (b *pidfd) recover(p *process) (*State, error) {
 		return nil, ErrStatusLost
 	}
 	if !b.suspended {
-		if err := exits.AwaitHangup(b.fd, b.watchID); err != nil {
+		if err := exits.AwaitHangup(b.watchID); err != nil {
 			return nil, err
 		}
 	}
 	return nil, ErrRunning
 }
 
-func (b *pidfd) signal(_ *process, sig os.Signal) error {
+// hold makes sure that the number is still the child's pidfd before it is used. If
+// other code has closed that, hold opens another one, where it is certain to be the
+// same child's; else the error is ErrDescriptorLost, and no ESRCH or the like that tells
+// the cause. By number alone the child is not even reaped: a thief may have been there
+// first, and the number be another child's.
+func (b *pidfd) hold(p *process) error {
+	if !b.fd.Lost() {
+		return nil
+	}
+	if p.exited() {
+		return ErrDescriptorLost
+	}
+	fd, err := b.fd.Reopen()
+	if err != nil {
+		return fmt.Errorf("%w (%v)", ErrDescriptorLost, err)
+	}
+	b.fd, b.exitSeen = fd, false
+	if err := exits.Move(b.watchID, fd); err != nil {
+		return fmt.Errorf("%w (%v)", ErrDescriptorLost, err)
+	}
+	return nil
+}
+
+// recoverLost returns the status that Wait4 has taken, if it has, or the error of hold.
+func (b *pidfd) recoverLost(p *process, lost error) (*State, error) {
+	numbers.RLock()
+	defer numbers.RUnlock()
+	if state := takenStatus(p); state != nil {
+		return state, nil
+	}
+	return nil, lost
+}
+
+func (b *pidfd) signal(p *process, sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
 		return errStrangeSignal
 	}
-	err := pidfds.Signal(b.fd, s)
+	if err := b.hold(p); err != nil {
+		return err
+	}
+	err := pidfds.Signal(b.fd.FD, s)
 	if err == unix.ESRCH {
 		return processDone{}
 	}
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
+// verify asks the mux, which knows of both descriptors at once, and looks at the
+// child's own only if the answer is no.
+func (b *pidfd) verify(p *process) error {
+	if b.suspended || exits.Verify(b.watchID) != nil {
+		return b.hold(p)
+	}
+	return nil
+}
+
 // block keeps exits from hearing of the child meanwhile: one waker is enough.
 func (b *pidfd) block(p *process) {
 	const milliseconds = 5
-	p.mu.Lock()
-	if !p.exited() {
-		b.suspend()
-	}
-	p.mu.Unlock()
 	for {
-		if pidfds.ExitedWithin(b.fd, milliseconds) {
+		fd, ok := b.suspendFor(p)
+		if !ok {
+			return
+		}
+		if pidfds.ExitedWithin(fd, milliseconds) {
 			p.ExitHeard(0, false)
 			if p.reap() {
 				return
@@ -299,26 +352,42 @@ func (b *pidfd) block(p *process) {
 	}
 }
 
+// suspendFor returns the descriptor to wait for, or false if there is no need: the
+// child has its result.
+func (b *pidfd) suspendFor(p *process) (fd int, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exited() {
+		return -1, false
+	}
+	b.suspend()
+	return b.fd.FD, true
+}
+
 // suspend is called with the process's mutex held.
 func (b *pidfd) suspend() {
 	if !b.suspended {
 		b.suspended = true
-		exits.Suspend(b.fd)
+		exits.Suspend(b.watchID)
 	}
 }
 
+// resume also ends what waits for a descriptor that is lost: poll would return at once.
 func (b *pidfd) resume(p *process) error {
+	if p.reap() {
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.exited() {
 		return nil
 	}
-	err := exits.Resume(b.fd, b.watchID)
+	err := exits.Resume(b.watchID)
 	b.suspended = err != nil
 	return err
 }
 
-func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd), true }
+func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd.FD), true }
 
 func (b *pidfd) exited() {
 	b.suspend()
@@ -329,4 +398,4 @@ func (b *pidfd) exited() {
 	}
 }
 
-func (b *pidfd) close() { unix.Close(b.fd) }
+func (b *pidfd) close() { b.fd.Close() }

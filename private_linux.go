@@ -50,10 +50,10 @@ func autoreaps() error {
 // reapAutoreaped reads the status of a child that the kernel reaps. With the
 // hang-up it is there; when the pidfd gets readable it may not be yet.
 func (b *pidfd) reapAutoreaped(p *process) (*State, error) {
-	if !pidfds.HungUpWithin(b.fd, 0) {
+	if !pidfds.HungUpWithin(b.fd.FD, 0) {
 		return nil, ErrRunning
 	}
-	status, ok, _ := pidfds.ExitStatus(b.fd)
+	status, ok, _ := pidfds.ExitStatus(b.fd.FD)
 	if !ok {
 		return nil, ErrStatusLost
 	}

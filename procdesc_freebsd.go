@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/probe"
@@ -100,6 +101,7 @@ func capabilities(set settings) Caps {
 // which comes with it, would add nothing to a wait by number.
 type procdesc struct {
 	fd      int
+	pid     int // which the descriptor tells, too
 	watchID mux.ID
 	event   exitEvent
 	stolen  bool // wait4 has said that there is no such child
@@ -142,6 +144,7 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 		}
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
+	b.pid = pid
 	p := newProcess(pid, b)
 	if t != nil {
 		t.started(pid)
@@ -155,8 +158,8 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 
 // abandon ends a child that nobody is to hear of.
 func (b *procdesc) abandon(pid int) {
-	pdkill(b.fd, unix.SIGKILL)
-	for {
+	for b.hold() == nil {
+		pdkill(b.fd, unix.SIGKILL)
 		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
 			break
 		}
@@ -172,6 +175,9 @@ func (b *procdesc) heard(status uint32, known bool) { b.event = newExitEvent(sta
 // reap needs no lock for the number, which is no other child's until the child was
 // reaped and then all numbers have come round.
 func (b *procdesc) reap(p *process) (*State, error) {
+	if err := b.hold(); err != nil {
+		return nil, err
+	}
 	if !b.stolen {
 		state, err := tryWait4(p.pid)
 		switch {
@@ -194,10 +200,30 @@ func (b *procdesc) reap(p *process) (*State, error) {
 // supersede has the number not asked about again.
 func (b *procdesc) supersede() { b.stolen = true }
 
+// hold returns ErrDescriptorLost unless the number is still the child's descriptor.
+// The kernel gives a child whose descriptor is closed to another parent, who reaps it,
+// so that there is nothing to ask about by number either.
+func (b *procdesc) hold() error {
+	pid, err := pdgetpid(b.fd)
+	switch {
+	case err == unix.EBADF || err == unix.EINVAL, err == nil && pid != b.pid:
+		return ErrDescriptorLost
+	}
+	return nil
+}
+
+func (b *procdesc) verify(*process) error {
+	exits.Verify()
+	return b.hold()
+}
+
 func (b *procdesc) signal(_ *process, sig os.Signal) error {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
 		return errStrangeSignal
+	}
+	if err := b.hold(); err != nil {
+		return err
 	}
 	err := pdkill(b.fd, s)
 	if err == unix.ESRCH {
@@ -210,7 +236,22 @@ func (b *procdesc) handle() (uintptr, bool) { return uintptr(b.fd), true }
 
 func (b *procdesc) exited() { exits.Remove(b.watchID) }
 
-func (b *procdesc) close() { unix.Close(b.fd) }
+func (b *procdesc) close() {
+	if b.hold() == nil {
+		unix.Close(b.fd)
+	}
+}
+
+// pdgetpid wraps pdgetpid(2), which knows the number also after the reap.
+func pdgetpid(fd int) (int, error) {
+	var pid int32
+	_, _, errno := unix.Syscall(
+		unix.SYS_PDGETPID, uintptr(fd), uintptr(unsafe.Pointer(&pid)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(pid), nil
+}
 
 // pdkill wraps pdkill(2).
 func pdkill(fd int, sig syscall.Signal) error {

@@ -86,6 +86,9 @@ func (r *reaperRole) ExitHeard(uint32, bool) {
 	r.sweepSoon()
 }
 
+// DescriptorLost is called when a SIGCHLD may have been missed.
+func (r *reaperRole) DescriptorLost() { r.ExitHeard(0, false) }
+
 // sweepSoon has sweep called. The caller holds mu.
 func (r *reaperRole) sweepSoon() {
 	if r.pending {

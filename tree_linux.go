@@ -12,7 +12,7 @@ func (b *pidfd) leadTree() tree {
 	if pidfds.SignalsGroups() != nil {
 		return &group{signal: b.signal}
 	}
-	return &pidfdGroup{fd: b.fd}
+	return &pidfdGroup{leader: b}
 }
 
 // pidfdGroup is Attr.Tree by the pidfd of the child, the group's leader. That
@@ -20,14 +20,18 @@ func (b *pidfd) leadTree() tree {
 // PIDFD_SIGNAL_PROCESS_GROUP in pidfd_send_signal(2), Linux 6.9. The backend owns
 // the pidfd, which the process keeps open for as long as the tree.
 type pidfdGroup struct {
-	fd     int
+	leader *pidfd
 	killed bool
 }
 
 // kill kills the members, and the child, which may have left the group.
-func (g *pidfdGroup) kill(*process) error {
-	err := pidfds.SignalGroup(g.fd, unix.SIGKILL)
-	left := pidfds.Signal(g.fd, unix.SIGKILL)
+func (g *pidfdGroup) kill(p *process) error {
+	if err := g.leader.hold(p); err != nil {
+		return err
+	}
+	fd := g.leader.fd.FD
+	err := pidfds.SignalGroup(fd, unix.SIGKILL)
+	left := pidfds.Signal(fd, unix.SIGKILL)
 	if err == unix.ESRCH {
 		err = left
 	}
@@ -39,7 +43,8 @@ func (g *pidfdGroup) kill(*process) error {
 }
 
 func (g *pidfdGroup) gone(*process) bool {
-	return g.killed || pidfds.SignalGroup(g.fd, 0) == unix.ESRCH
+	fd := g.leader.fd
+	return g.killed || fd.Lost() || pidfds.SignalGroup(fd.FD, 0) == unix.ESRCH
 }
 
 func (g *pidfdGroup) close() {}

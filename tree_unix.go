@@ -49,10 +49,12 @@ type group struct {
 func (g *group) kill(leader *process) error {
 	numbers.RLock()
 	defer numbers.RUnlock()
-	if !g.pinned(leader) {
-		if isEmpty(leader.pid) {
-			return processDone{}
-		}
+	switch err := g.pinned(leader); {
+	case errors.Is(err, ErrDescriptorLost):
+		return err
+	case err != nil && isEmpty(leader.pid):
+		return processDone{}
+	case err != nil:
 		return unsupported("KillTree after the child's exit")
 	}
 	err := syscall.Kill(-leader.pid, syscall.SIGKILL)
@@ -64,12 +66,19 @@ func (g *group) kill(leader *process) error {
 	return os.NewSyscallError("kill", err)
 }
 
-// pinned reports whether the child has not been reaped, by a signal that does
-// nothing. The process's mutex and numbers keep it so, but for a thief, after
+// pinned returns an error if the child may have been reaped, which a signal that does
+// nothing tells. The process's mutex and numbers keep it so, but for a thief, after
 // which it would take a whole round of pid_max until kill for the number to be
 // another's.
-func (g *group) pinned(leader *process) bool {
-	return !leader.exited() && !errors.Is(g.signal(leader, syscall.Signal(0)), os.ErrProcessDone)
+func (g *group) pinned(leader *process) error {
+	if leader.exited() {
+		return processDone{}
+	}
+	err := g.signal(leader, syscall.Signal(0))
+	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, ErrDescriptorLost) {
+		return err
+	}
+	return nil
 }
 
 // isEmpty reports whether nobody has the group's number.

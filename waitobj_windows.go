@@ -54,6 +54,7 @@ const killedCode = 1
 // process object stays, and its number is given to nobody else.
 type waitobj struct {
 	child     windows.Handle
+	pid       int  // which the handle tells, too
 	breakable bool // it leads a process group, to which CTRL_BREAK can be sent
 	job       *job // of Attr.KillOnParentExit without Attr.Tree, else nil
 }
@@ -75,7 +76,7 @@ func startWaitobj(name string, argv []string, attr *Attr, set settings) (*proces
 		b.releaseJob()
 		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
-	b.child = windows.Handle(child)
+	b.child, b.pid = windows.Handle(child), pid
 	p := newProcess(pid, b)
 	return p, p.adopt(func() error {
 		if err := b.enterJob(attr); err != nil {
@@ -119,8 +120,10 @@ func (b *waitobj) abandon(p *process) {
 	if b.job != nil {
 		b.job.kill(p)
 	}
-	windows.TerminateProcess(b.child, killedCode)
-	windows.WaitForSingleObject(b.child, windows.INFINITE)
+	if b.hold() == nil {
+		windows.TerminateProcess(b.child, killedCode)
+		windows.WaitForSingleObject(b.child, windows.INFINITE)
+	}
 	b.exited()
 	b.close()
 }
@@ -128,6 +131,9 @@ func (b *waitobj) abandon(p *process) {
 // reap does not go by the exit code whether the child has exited: 259 stands
 // for STILL_ACTIVE, and is a code like any other.
 func (b *waitobj) reap(p *process) (*State, error) {
+	if err := b.hold(); err != nil {
+		return nil, err
+	}
 	exited, err := b.isOver()
 	switch {
 	case err != nil:
@@ -144,6 +150,26 @@ func (b *waitobj) reap(p *process) (*State, error) {
 	return s, nil
 }
 
+// hold returns ErrDescriptorLost unless the number is still the child's handle. While
+// that was open no other process had the child's number.
+func (b *waitobj) hold() error {
+	pid, err := windows.GetProcessId(b.child)
+	if err == windows.ERROR_INVALID_HANDLE || err == nil && int(pid) != b.pid {
+		return ErrDescriptorLost
+	}
+	return nil
+}
+
+func (b *waitobj) verify(*process) error { return b.hold() }
+
+// lost: of what hears of the exit other code has closed something. Watch again.
+func (b *waitobj) lost(p *process) {
+	set, _ := environment()
+	if b.hold() == nil {
+		b.watch(p, set)
+	}
+}
+
 // isOver reports whether the child has exited.
 func (b *waitobj) isOver() (bool, error) {
 	event, err := windows.WaitForSingleObject(b.child, 0)
@@ -151,6 +177,9 @@ func (b *waitobj) isOver() (bool, error) {
 }
 
 func (b *waitobj) signal(p *process, sig os.Signal) error {
+	if err := b.hold(); err != nil {
+		return err
+	}
 	switch sig {
 	case os.Kill:
 		return b.kill()
@@ -194,7 +223,11 @@ func (b *waitobj) handle() (uintptr, bool) { return uintptr(b.child), true }
 
 func (b *waitobj) exited() { b.releaseJob() }
 
-func (b *waitobj) close() { windows.CloseHandle(b.child) }
+func (b *waitobj) close() {
+	if b.hold() == nil {
+		windows.CloseHandle(b.child)
+	}
+}
 
 func (b *waitobj) releaseJob() {
 	if b.job != nil {

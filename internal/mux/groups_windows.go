@@ -3,6 +3,7 @@ package mux
 import (
 	"os"
 	"slices"
+	"time"
 
 	"github.com/wardproc/ward/internal/lockorder"
 	"golang.org/x/sys/windows"
@@ -97,8 +98,7 @@ func (g *group) run() {
 		i, err := windows.WaitForMultipleObjects(g.handles, false, timeout)
 		switch {
 		case err != nil:
-			// Nothing but a handle closed by a stranger leads here.
-			panic("ward: WaitForMultipleObjects: " + err.Error())
+			watches = g.mend(watches)
 		case i == uint32(windows.WAIT_TIMEOUT):
 			if g.end() {
 				return
@@ -117,6 +117,53 @@ func (g *group) run() {
 	}
 }
 
+// mend drops the handles that a stranger has closed, which the wait fails at, and
+// returns the watches that are left. If the event is one of them, there is another.
+func (g *group) mend(watches []watch) []watch {
+	if waitable(g.handles[0]) {
+		time.Sleep(time.Millisecond) // no haste, whatever the wait has failed at
+	} else {
+		g.renewWake()
+	}
+	left := slices.DeleteFunc(watches[1:], func(w watch) bool {
+		if waitable(w.process) {
+			return false
+		}
+		g.leave()
+		go w.watcher.DescriptorLost()
+		return true
+	})
+	g.handles = g.handles[:1]
+	for _, w := range left {
+		g.handles = append(g.handles, w.process)
+	}
+	return watches[:1+len(left)]
+}
+
+func waitable(h windows.Handle) bool {
+	_, err := windows.WaitForSingleObject(h, 0)
+	return err == nil
+}
+
+// renewWake makes another event. It is set, as the lost one may have been.
+func (g *group) renewWake() {
+	wake, err := windows.CreateEvent(nil, 0, 1, nil)
+	if err != nil {
+		time.Sleep(Linger) // the wait fails, and it is tried again
+		return
+	}
+	g.all.mu.Lock()
+	defer g.all.mu.Unlock()
+	g.wake, g.handles[0] = wake, wake
+}
+
+// leave is called when the group waits for one process less.
+func (g *group) leave() {
+	g.all.mu.Lock()
+	defer g.all.mu.Unlock()
+	g.size--
+}
+
 func (g *group) takeJoined() []watch {
 	g.all.mu.Lock()
 	defer g.all.mu.Unlock()
@@ -128,9 +175,7 @@ func (g *group) takeJoined() []watch {
 func (g *group) exited(w watch) {
 	w.watcher.ExitHeard(0, false)
 	windows.CloseHandle(w.process)
-	g.all.mu.Lock()
-	g.size--
-	g.all.mu.Unlock()
+	g.leave()
 }
 
 // end gives everything back, if the group is empty.

@@ -15,9 +15,11 @@ import (
 func TestMain(m *testing.M) { selftest.Main(m, func() string { return "" }) }
 
 // counter is a watcher that leaves its process as it is.
-type counter struct{ calls atomic.Int32 }
+type counter struct{ calls, losses atomic.Int32 }
 
 func (c *counter) ExitHeard(uint32, bool) { c.calls.Add(1) }
+
+func (c *counter) DescriptorLost() { c.losses.Add(1) }
 
 func (c *counter) await(t *testing.T, calls int32) {
 	t.Helper()
@@ -45,6 +47,8 @@ type heard struct{ reports []report }
 func (h *heard) ExitHeard(status uint32, known bool) {
 	h.reports = append(h.reports, report{status, known})
 }
+
+func (h *heard) DescriptorLost() {}
 
 // A child exits with its code when release is called.
 type child struct {
@@ -201,23 +205,28 @@ func TestWatchHoldsAReservationUntilItsRemoval(t *testing.T) {
 }
 
 func TestIDsComeRoundWithoutMeetingALiveOne(t *testing.T) {
-	m := Mux{watchers: make(map[ID]Watcher)}
+	m := Mux{watches: make(map[ID]watch)}
 	var watchers [6]counter
-	first := m.add(&watchers[1])
-	second := m.add(&watchers[2])
-	delete(m.watchers, first)
-	if id := m.add(&watchers[3]); id == first || id == second {
+	add := func(w Watcher) ID {
+		id := m.newID()
+		m.watches[id] = watch{Watcher: w}
+		return id
+	}
+	first := add(&watchers[1])
+	second := add(&watchers[2])
+	delete(m.watches, first)
+	if id := add(&watchers[3]); id == first || id == second {
 		t.Errorf("the third ID is %d, after %d and %d", id, first, second)
 	}
 	m.last = ^ID(0) // all have been used
-	if id := m.add(&watchers[4]); id != first {
+	if id := add(&watchers[4]); id != first {
 		t.Errorf("the ID after the last is %d, want %d, which is free", id, first)
 	}
-	if id := m.add(&watchers[5]); id != second+2 {
+	if id := add(&watchers[5]); id != second+2 {
 		t.Errorf("the next ID is %d, want %d: those before are in use", id, second+2)
 	}
 	for id, i := range map[ID]int{first: 4, second: 2, second + 1: 3, second + 2: 5} {
-		if m.watchers[id] != &watchers[i] {
+		if m.watches[id].Watcher != &watchers[i] {
 			t.Errorf("%d is not the ID of watcher %d", id, i)
 		}
 	}
@@ -249,7 +258,8 @@ func TestEventAfterRemoveIsForNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer q.close()
-	m := Mux{queue: q, reserved: 2, watchers: make(map[ID]Watcher)} // and nobody runs it
+	m := Mux{queue: q, reserved: 2} // and nobody runs it
+	m.watches, m.numbers = make(map[ID]watch), make(map[int]ID)
 
 	var first, second heard
 	child := startChild(t, "1")

@@ -4,7 +4,9 @@ package mux
 
 import (
 	"os"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/wardproc/ward/internal/lockorder"
 )
@@ -36,4 +38,15 @@ func ReservePoller() error {
 	}
 	poller.ready = true
 	return nil
+}
+
+// forsaken are the files that were given up.
+var forsaken sync.Map
+
+// Forsake gives up a file in the runtime's poller whose descriptor other code has
+// closed, and ends a read of it. It stays, for to close it, as the garbage collector
+// would, is to close a number that may be a stranger's.
+func Forsake(f interface{ SetReadDeadline(time.Time) error }) {
+	forsaken.Store(f, nil)
+	f.SetReadDeadline(time.Unix(1, 0))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/lockorder"
@@ -24,7 +25,7 @@ var (
 type Port struct {
 	mu      lockorder.Mutex[lockorder.Mux] // guards the fields below
 	port    windows.Handle                 // 0 while closed; then no goroutine runs
-	packets map[windows.Handle]Watcher
+	packets map[windows.Handle]watch       // that of each
 }
 
 // Watch has w told once, when process has exited. The handle need not stay
@@ -37,16 +38,51 @@ func (p *Port) Watch(process windows.Handle, w Watcher) error {
 			return err
 		}
 	}
+	return p.add(watch{process, w})
+}
+
+// add has the packet of a watch queued to the port. The caller holds mu.
+func (p *Port) add(w watch) error {
 	packet, err := newPacket()
 	if err != nil {
 		return err
 	}
-	if err := associate(packet, p.port, process); err != nil {
+	if err := associate(packet, p.port, w.process); err != nil {
 		windows.CloseHandle(packet)
 		return err
 	}
 	p.packets[packet] = w
 	return nil
+}
+
+// renew has another port take the place of one that a stranger has closed, with all
+// watches but those whose own handle is lost. The caller holds mu.
+func (p *Port) renew() error {
+	lost := p.packets
+	if err := p.open(); err != nil {
+		return err
+	}
+	for packet, w := range lost {
+		windows.CloseHandle(packet)
+		if p.add(w) != nil {
+			go w.watcher.DescriptorLost()
+		}
+	}
+	return nil
+}
+
+// fail is called when a port can be waited for no more: a stranger has closed it. A wait
+// is always under way, so that this is noticed at once.
+func (p *Port) fail(port windows.Handle) {
+	for {
+		p.mu.Lock()
+		over := p.port != port || p.renew() == nil
+		p.mu.Unlock()
+		if over {
+			return
+		}
+		time.Sleep(Linger)
+	}
 }
 
 // open starts the goroutine that waits. The caller holds mu.
@@ -56,7 +92,7 @@ func (p *Port) open() error {
 		return err
 	}
 	p.port = port
-	p.packets = make(map[windows.Handle]Watcher)
+	p.packets = make(map[windows.Handle]watch)
 	go p.run(port)
 	return nil
 }
@@ -71,12 +107,12 @@ func (p *Port) run(port windows.Handle) {
 		packet, err := dequeue(port, timeout)
 		switch {
 		case errors.Is(err, windows.WAIT_TIMEOUT):
-			if p.closeIfIdle() {
+			if p.closeIfIdle(port) {
 				return
 			}
 		case err != nil:
-			// Nothing but a handle closed by a stranger leads here.
-			panic("ward: " + err.Error())
+			p.fail(port)
+			return
 		default:
 			p.exited(packet)
 		}
@@ -91,18 +127,25 @@ func (p *Port) idle() bool {
 
 func (p *Port) exited(packet windows.Handle) {
 	p.mu.Lock()
-	w := p.packets[packet]
+	w, ok := p.packets[packet]
 	p.mu.Unlock()
-	w.ExitHeard(0, false)
+	if !ok {
+		return // of a port that was lost
+	}
+	w.watcher.ExitHeard(0, false)
 	p.mu.Lock()
 	delete(p.packets, packet)
 	p.mu.Unlock()
 	windows.CloseHandle(packet) // the next one may get the same number
 }
 
-func (p *Port) closeIfIdle() bool {
+// closeIfIdle reports whether port has served.
+func (p *Port) closeIfIdle(port windows.Handle) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.port != port {
+		return true
+	}
 	if len(p.packets) > 0 {
 		return false
 	}

@@ -37,6 +37,8 @@ type heard struct {
 
 func (h heard) ExitHeard(uint32, bool) { h.to <- h.number }
 
+func (h heard) DescriptorLost() {}
+
 func TestEachOfManyWatchesIsToldOnce(t *testing.T) {
 	const n = 1000
 	forBoth(t, func(t *testing.T, m mux) {

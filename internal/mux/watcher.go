@@ -12,6 +12,11 @@ type Watcher interface {
 	// or on Linux again when the process has been reaped. status is the wait
 	// status, if it is known. ExitHeard must not block.
 	ExitHeard(status uint32, known bool)
+
+	// DescriptorLost is called when other code was found to have closed what is
+	// watched, which nothing will be heard of. It is called on a goroutine of its own,
+	// perhaps when the watch has ended, and more than once.
+	DescriptorLost()
 }
 
 // Linger is how long what is idle goes on and keeps its descriptors, so that a run

@@ -1,6 +1,6 @@
 // Package pidfd wraps the system calls for a pidfd, a descriptor that refers to
 // a process and not to its number: see pidfd_open(2). It knows nothing of
-// handles, and closes no descriptor that it is given.
+// handles, and closes no descriptor that it is given but by Descriptor.Close.
 package pidfd
 
 import (

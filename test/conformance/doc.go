@@ -104,6 +104,14 @@
 //	test/hostile TestProcessesEndInTheMiddleOfStarts
 //	ward TestKeeperGoesWithItsLastChild
 //
+// Also when other code closes the package's descriptors, it says so or goes on, and
+// touches nobody else's:
+//
+//	TestHandleWhosePidfdIsClosedEndsAndHarmsNobody
+//	TestHandleWhosePidfdIsLostForGoodSaysSo
+//	TestExitsAreHeardWhenEpollIsClosed
+//	TestExitIsHeardWhenThePipeIsClosed
+//
 // 7. It holds where programs run, in containers and under filters: Capabilities
 // and errors say what is missing:
 //
