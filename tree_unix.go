@@ -72,7 +72,7 @@ func (g *group) kill(leader *process) error {
 // another's.
 func (g *group) pinned(leader *process) error {
 	if leader.exited() {
-		return processDone{}
+		return leader.over()
 	}
 	err := g.signal(leader, syscall.Signal(0))
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, ErrDescriptorLost) {

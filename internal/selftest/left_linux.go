@@ -3,6 +3,7 @@ package selftest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // descriptors returns the open descriptors, each with what it refers to.
@@ -21,4 +22,19 @@ func descriptors() []string {
 		open = append(open, name.Name()+" "+target)
 	}
 	return open
+}
+
+// explain tells whose each pidfd is: -1 stands for a process that has been reaped.
+func explain(descriptors []string) (explained []string) {
+	for _, d := range descriptors {
+		fd, _, _ := strings.Cut(d, " ")
+		info, _ := os.ReadFile("/proc/self/fdinfo/" + fd)
+		if _, pid, ok := strings.Cut(string(info), "\nPid:\t"); ok {
+			pid, _, _ = strings.Cut(pid, "\n")
+			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+			d += " of process " + pid + " " + string(stat)
+		}
+		explained = append(explained, d)
+	}
+	return explained
 }

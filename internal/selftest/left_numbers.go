@@ -18,3 +18,6 @@ func descriptors() []string {
 	}
 	return open
 }
+
+// explain adds nothing.
+func explain(descriptors []string) []string { return descriptors }

@@ -7,3 +7,6 @@ package selftest
 func zombies() error { return nil }
 
 func descriptors() []string { return nil }
+
+// explain adds nothing.
+func explain(descriptors []string) []string { return descriptors }

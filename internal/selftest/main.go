@@ -139,7 +139,7 @@ func leaks(before []string) (err error) {
 		switch err = zombies(); {
 		case err != nil:
 		case len(left) > 0:
-			err = fmt.Errorf("%d descriptors, such as %q", len(left), left[0])
+			err = fmt.Errorf("%d descriptors: %q", len(left), explain(left))
 		default:
 			return nil
 		}

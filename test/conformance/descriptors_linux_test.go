@@ -376,6 +376,9 @@ func reapLost(pid int) {
 		if unix.Kill(pid, 0) == unix.ESRCH {
 			return
 		}
+		if childtest.Private && childtest.ParentOf(pid) != os.Getpid() {
+			return // its keeper's, and gone with that
+		}
 		time.Sleep(time.Millisecond)
 		unix.Kill(pid, unix.SIGKILL)
 	}
