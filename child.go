@@ -41,7 +41,7 @@ func (p *process) adopt(watch func() error, abandon func()) error {
 		children.remove(p)
 		p.backend, p.err = nil, err // for an ExitHeard that waits for the lock
 	case p.tree != nil:
-		p.dropped = runtime.AddCleanup(p, resources.close, resources{p.tree, p.backend})
+		p.dropped = runtime.AddCleanup(p, resources.close, p.resources())
 	}
 	p.mu.Unlock()
 	if older != nil {
@@ -57,12 +57,22 @@ func (p *process) adopt(watch func() error, abandon func()) error {
 // to the process, which so may become unreachable.
 type resources struct {
 	tree    tree
-	backend backend
+	backend backend // nil if the tree does not use it
+}
+
+func (p *process) resources() resources {
+	r := resources{tree: p.tree}
+	if _, ok := p.tree.(backendUser); ok {
+		r.backend = p.backend
+	}
+	return r
 }
 
 func (r resources) close() {
 	r.tree.close()
-	r.backend.close()
+	if r.backend != nil {
+		r.backend.close()
+	}
 }
 
 // add makes a new child known, before anything can reap it. It returns the one

@@ -327,9 +327,9 @@ func (p *process) reap() bool {
 
 // releaseBackend closes the backend once nothing needs it. The caller holds mu.
 func (p *process) releaseBackend() {
-	treeNeedsIt := p.tree != nil && !p.treeClosed
+	_, treeUsesIt := p.tree.(backendUser)
+	treeNeedsIt := treeUsesIt && !p.treeClosed
 	if p.exited() && p.pins == 0 && !treeNeedsIt && p.backend != nil {
-		p.dropped.Stop()
 		p.backend.close()
 		p.backend = nil
 	}
@@ -343,6 +343,7 @@ func (p *process) releaseTree() {
 	}
 	if p.closed || p.tree.gone(p) {
 		p.treeClosed = true
+		p.dropped.Stop()
 		p.tree.close()
 		p.releaseBackend()
 	}
@@ -453,3 +454,7 @@ type tree interface {
 	// close lets go of the members.
 	close()
 }
+
+// A backendUser is a tree that goes by the backend's handle, which the process then
+// keeps open for as long as the tree.
+type backendUser interface{ usesBackend() }

@@ -47,4 +47,6 @@ func (g *pidfdGroup) gone(*process) bool {
 	return g.killed || fd.Lost() || pidfds.SignalGroup(fd.FD, 0) == unix.ESRCH
 }
 
+func (g *pidfdGroup) usesBackend() {}
+
 func (g *pidfdGroup) close() {}
