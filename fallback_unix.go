@@ -43,9 +43,11 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 		sysattr.Files = append(sysattr.Files, ^uintptr(0))
 	}
 	sysattr.Files = append(sysattr.Files, w.Fd())
+	path, putBack := aside(name, len(attr.Files), sysattr.Files)
+	defer putBack()
 	var pid int
 	release, err := arrange(attr.Sys, func() (err error) {
-		pid, _, err = syscall.StartProcess(name, argv, sysattr)
+		pid, _, err = syscall.StartProcess(path, argv, sysattr)
 		return err
 	})
 	if err != nil {

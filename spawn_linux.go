@@ -2,11 +2,13 @@ package ward
 
 import (
 	"io/fs"
+	"strconv"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/parentthread"
 	"github.com/wardproc/ward/internal/spawn"
 	"github.com/wardproc/ward/internal/textbusy"
+	"golang.org/x/sys/unix"
 )
 
 // A spawner makes a child that runs a program, and returns its pidfd.
@@ -56,7 +58,9 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	sys.PidFD = &fd
 	std := *attr
 	std.Sys = &sys
-	pid, _, err = syscall.StartProcess(name, argv, &std)
+	path, release := aside(name, len(attr.Files), attr.Files)
+	defer release()
+	pid, _, err = syscall.StartProcess(path, argv, &std)
 	if err != nil {
 		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
 	}
@@ -67,6 +71,29 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 		return 0, 0, syscall.ENOSYS
 	}
 	return pid, fd, nil
+}
+
+// aside returns another path for a program that a descriptor's path names. A child of
+// package syscall takes numbers right behind its files for its own use
+// (golang/go#61751): what the program has there must go elsewhere. Below given are
+// the child's files, which the path means.
+func aside(name string, given int, files []uintptr) (path string, release func()) {
+	fd, rest, ok := spawn.FileOf(name)
+	behind := len(files)
+	for _, file := range files {
+		if file != ^uintptr(0) {
+			behind = max(behind, int(file)+1)
+		}
+	}
+	behind += len(files) + 1 // for each file and for the pipe of package syscall
+	if !ok || fd < given || fd > behind {
+		return name, func() {}
+	}
+	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, behind+1)
+	if err != nil {
+		return name, func() {} // the start says what is wrong
+	}
+	return "/proc/self/fd/" + strconv.Itoa(other) + rest, func() { unix.Close(other) }
 }
 
 // arrange calls makeChild until it succeeds or fails for good. What sys does to this

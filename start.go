@@ -126,6 +126,12 @@ type Attr struct {
 // left, and no descriptor or goroutine beyond the 50 ms that the package may
 // linger.
 //
+// On Linux name, Dir and Sys.Chroot may go through a descriptor of the program:
+// /proc/self/fd/5, /dev/fd/5/bin. In name a number below len(Files) is the child's own,
+// as with os.StartProcess. The child does not keep the descriptor: a script (#!), which
+// its interpreter has to open, is to be one of Files. A symbolic link of the caller's
+// to such a path may find nothing.
+//
 // A child takes what belongs to a thread from the one that calls Start:
 // namespaces, credentials, the signal mask, scheduling. Only, a thread that has
 // unshared its descriptors (CLONE_FILES) cannot use this package.

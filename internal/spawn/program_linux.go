@@ -67,7 +67,8 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 		}
 		p.setApart()
 	}
-	p.takeTable(attr.Files, copyFiles, m.PID())
+	p.takeTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
+	p.keepProgram(name)
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}

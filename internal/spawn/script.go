@@ -32,6 +32,7 @@ type script struct {
 	vectors []uintptr
 	groups  []uint32
 	sources []int // where in the child's table each of its files is
+	kept    int   // the descriptor that the program's path names, or none
 }
 
 // keepStrings is the most memory that a program in a pool may hold.

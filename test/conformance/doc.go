@@ -122,6 +122,7 @@
 //
 //	TestEachFileHasItsIndexAsNumber
 //	TestNilFileGivesNoHandle
+//	TestDescriptorOfTheProgramIsNotTheChilds
 //	TestStartWithCredentialLeavesTheProgramDumpable
 //	TestStartInAForbiddenDirectoryFails
 //	TestChildDiesWhenTheProgramExecutesAnotherOne
