@@ -18,6 +18,11 @@ type Step struct {
 // lets it. Without steps it asks with SIGTERM, or os.Interrupt where there is
 // none, and after 5 seconds kills.
 //
+// On Unix SIGCONT follows each signal but os.Kill and those that stop a process: a
+// child that is stopped can then handle the signal. Whether it is stopped Stop cannot
+// know for certain, so one that runs gets SIGCONT, too, which does nothing to it unless
+// it has a handler.
+//
 // A signal that cannot be sent, as os.Interrupt in a Windows program without a
 // console, makes a step that failed: the next one follows at once, and only the
 // error of the last is returned. Stop returns ctx.Err() when ctx ends first: the
@@ -37,7 +42,11 @@ func Stop(ctx context.Context, h Handle, steps ...Step) (*State, error) {
 		if step.Signal != nil {
 			err := h.Signal(step.Signal)
 			switch {
-			case err == nil || errors.Is(err, os.ErrProcessDone):
+			case err == nil:
+				if wake := wakeUp(step.Signal); wake != nil {
+					h.Signal(wake) // in vain if the first one has ended it
+				}
+			case errors.Is(err, os.ErrProcessDone):
 			case last || errors.Is(err, ErrClosed):
 				return nil, err
 			default:

@@ -15,6 +15,17 @@ import (
 // terminate is the polite signal of Stop.
 var terminate os.Signal = syscall.SIGTERM
 
+// wakeUp is the signal by which a stopped child gets to handle sig, or nil if it need
+// not or is not to.
+func wakeUp(sig os.Signal) os.Signal {
+	switch sig {
+	case syscall.SIGKILL, syscall.SIGCONT, syscall.Signal(0),
+		syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+		return nil
+	}
+	return syscall.SIGCONT
+}
+
 // isNoSuchProcess matches ESRCH, the word of kill(2) for a process that is gone.
 func isNoSuchProcess(err error) bool { return err == syscall.ESRCH }
 

@@ -30,6 +30,9 @@ func capabilities(settings) Caps {
 
 var terminate = os.Interrupt
 
+// wakeUp: no process is stopped.
+func wakeUp(os.Signal) os.Signal { return nil }
+
 func isNoSuchProcess(error) bool { return false }
 
 // environ is the environment of the child.

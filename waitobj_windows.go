@@ -243,6 +243,9 @@ func suspended(sys *syscall.SysProcAttr) *syscall.SysProcAttr {
 
 var terminate = os.Interrupt
 
+// wakeUp: no process is stopped.
+func wakeUp(os.Signal) os.Signal { return nil }
+
 func isNoSuchProcess(error) bool { return false }
 
 // claimTaken does nothing: no other code takes a child by its number.
