@@ -30,6 +30,9 @@ type fallback struct {
 }
 
 func startFallback(name string, argv []string, attr *Attr) (*process, error) {
+	if err := attr.terminalError(name); err != nil {
+		return nil, err
+	}
 	if err := mux.ReservePoller(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -53,7 +56,7 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	if err != nil {
 		r.Close()
 		release()
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	b := &fallback{lifeline: r, release: release}
 	p := newProcess(pid, b)

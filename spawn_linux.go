@@ -1,6 +1,7 @@
 package ward
 
 import (
+	"fmt"
 	"io/fs"
 	"strconv"
 	"syscall"
@@ -35,15 +36,17 @@ func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int
 
 // startError is err in the words of os.StartProcess, but for what only this
 // package has.
-func startError(name string, err error) error {
-	if failed, ok := err.(*spawn.Error); ok {
-		err = failed.Errno // without the call's name, as users know it
-	}
-	switch err.(type) {
+func (a *Attr) startError(name string, err error) error {
+	switch err := err.(type) {
+	case *spawn.Error:
+		return a.childError(name, err)
 	case *fs.PathError:
 		return err
 	case syscall.Errno:
-		return &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return &fs.PathError{Op: startOp, Path: name, Err: err}
+	}
+	if err == spawn.ErrNotApart { // without Attr.Private there is another way
+		err = fmt.Errorf("Attr.Private with Sys.Credential: %w", err)
 	}
 	return &Error{Op: "start", Err: err}
 }
@@ -62,7 +65,7 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	defer release()
 	pid, _, err = syscall.StartProcess(path, argv, &std)
 	if err != nil {
-		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return 0, 0, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	if fd < 0 {
 		// A kernel that does not know CLONE_PIDFD passes over it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"reflect"
 	"time"
 )
 
@@ -26,10 +27,13 @@ type Step struct {
 // A signal that cannot be sent, as os.Interrupt in a Windows program without a
 // console, makes a step that failed: the next one follows at once, and only the
 // error of the last is returned. Stop returns ctx.Err() when ctx ends first: the
-// process then has got the signals so far.
+// process then has got the signals so far. A nil h is an error.
 func Stop(ctx context.Context, h Handle, steps ...Step) (*State, error) {
 	if len(steps) == 0 {
 		steps = []Step{{terminate, 5 * time.Second}, {os.Kill, 0}}
+	}
+	if v := reflect.ValueOf(h); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, &Error{Op: "stop", Err: errNilHandle}
 	}
 	if state, err := h.TryWait(); err != ErrRunning {
 		return state, err

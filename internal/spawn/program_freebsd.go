@@ -34,13 +34,17 @@ func Covers(attr *syscall.ProcAttr) bool {
 	if sys.Setctty && sys.Ctty >= len(attr.Files) {
 		return false // an error, which syscall.StartProcess words
 	}
-	rest := *sys
-	rest.Chroot = ""
-	rest.Credential = nil
-	rest.Setsid = false
-	rest.Setpgid, rest.Pgid = false, 0
-	rest.Setctty, rest.Noctty, rest.Ctty = false, false, 0
-	return reflect.ValueOf(rest).IsZero()
+	return reflect.ValueOf(uncovered(*sys)).IsZero()
+}
+
+// uncovered is sys without what a spawn program can do.
+func uncovered(sys syscall.SysProcAttr) syscall.SysProcAttr {
+	sys.Chroot = ""
+	sys.Credential = nil
+	sys.Setsid = false
+	sys.Setpgid, sys.Pgid = false, 0
+	sys.Setctty, sys.Noctty, sys.Ctty = false, false, 0
+	return sys
 }
 
 // build writes the program in the order of syscall.StartProcess, so that the

@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"reflect"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -46,6 +47,18 @@ func (p *script) reset() {
 	if cap(p.strings) > keepStrings {
 		p.strings, p.vectors = nil, nil
 	}
+}
+
+// Uncovered names the fields that Covers does not know, for an error: "Sys.Ptrace".
+func Uncovered(sys *syscall.SysProcAttr) string {
+	var names []string
+	rest := reflect.ValueOf(uncovered(*sys))
+	for i := range rest.NumField() {
+		if !rest.Field(i).IsZero() {
+			names = append(names, "Sys."+rest.Type().Field(i).Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // add appends a step. Its arguments may point into p, which is on the heap and

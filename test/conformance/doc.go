@@ -114,7 +114,9 @@
 //	TestCallsThatKillAreFoundOutFirst
 //	TestWait4WhereAFilterRefusesPidfdOpen
 //	TestStartGivesWhatIsAskedForOrNamesIt
+//	TestPrivateNamesTheFieldsThatItGoesWithout
 //	TestStartSaysWhatIsWrong
+//	TestStartBlamesTheDirectory
 //	TestMisspeltSettingIsAnErrorOfStart
 //
 // 8. What a child or a keeper shares with the program gives nobody more than
