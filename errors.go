@@ -35,16 +35,24 @@ var (
 	ErrEmpty = errors.New("set is empty")
 )
 
+var errNilHandle = errors.New("nil Handle: did an error of Start go unnoticed?")
+
 // Error records a failed operation on a process.
 type Error struct {
-	Op  string // "start", "wait", "signal", "kill tree", "handle", "close", "reap" or "subreaper"
-	PID int    // process id, or 0 where there is none yet
-	Err error
+	// Op is "start", "wait", "signal", "kill tree", "handle", "close", "stop", "reap"
+	// or "subreaper".
+	Op   string
+	Path string // the program that was not started, or ""
+	PID  int    // process id, or 0 where there is none yet
+	Err  error
 }
 
-// Error returns "ward: op pid: cause".
+// Error returns "ward: op path: cause" or "ward: op pid: cause".
 func (e *Error) Error() string {
 	s := "ward: " + e.Op
+	if e.Path != "" {
+		s += " " + e.Path
+	}
 	if e.PID != 0 {
 		s += " " + strconv.Itoa(e.PID)
 	}

@@ -31,6 +31,9 @@ type fallback struct {
 }
 
 func startFallback(name string, argv []string, attr *Attr) (*process, error) {
+	if err := attr.terminalError(name); err != nil {
+		return nil, err
+	}
 	if err := mux.ReservePoller(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
@@ -44,15 +47,17 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 		sysattr.Files = append(sysattr.Files, ^uintptr(0))
 	}
 	sysattr.Files = append(sysattr.Files, w.Fd())
+	path, putBack := aside(name, len(attr.Files), sysattr.Files)
+	defer putBack()
 	var pid int
 	release, err := arrange(attr.Sys, func() (err error) {
-		pid, _, err = syscall.StartProcess(name, argv, sysattr)
+		pid, _, err = syscall.StartProcess(path, argv, sysattr)
 		return err
 	})
 	if err != nil {
 		r.Close()
 		release()
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	b := &fallback{lifeline: r, release: release}
 	b.pipe, _ = r.Stat()

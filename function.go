@@ -129,7 +129,7 @@ func (f *Function) exit() {
 func (f *Function) Start(attr *Attr, args ...string) (Handle, error) {
 	path, argv, attr, err := f.command(attr, args)
 	if err != nil {
-		return nil, &Error{Op: "start", Err: err}
+		return nil, &Error{Op: "start", Err: fmt.Errorf("function %q: %w", f.name, err)}
 	}
 	return Start(path, argv, attr)
 }

@@ -81,7 +81,7 @@ func startKqueue(name string, argv []string, attr *Attr) (*process, error) {
 	})
 	if err != nil {
 		exits.Release()
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	b := &kqueue{pause: firstCheck}
 	p := newProcess(pid, b)

@@ -16,6 +16,12 @@ func arrange(_ *syscall.SysProcAttr, makeChild func() error) (release func(), er
 	return func() {}, textbusy.Retry(makeChild)
 }
 
+// aside returns the program's path: other systems have none by a descriptor that a
+// child could execute.
+func aside(name string, _ int, _ []uintptr) (path string, release func()) {
+	return name, func() {}
+}
+
 // seenRunning reports whether the child has been seen not to have exited.
 func seenRunning(int) bool { return false }
 

@@ -147,8 +147,12 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 	sys, sysattr := attr.Sys, attr.procAttr()
 	by, around := spawner(spawnChild), arranger(arrange)
 	if attr.Private {
+		if err := attr.terminalError(name); err != nil {
+			return 0, err
+		}
 		if !spawn.Covers(sysattr) {
-			return 0, &Error{Op: "start", Err: unsupported("Attr.Private with these fields of Attr.Sys")}
+			missing := unsupported("Attr.Private with " + spawn.Uncovered(sys))
+			return 0, &Error{Op: "start", Err: missing}
 		}
 		by, around = b.private(sys)
 	}
@@ -170,7 +174,7 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 		if spare >= 0 {
 			unix.Close(spare)
 		}
-		return 0, startError(name, err)
+		return 0, attr.startError(name, err)
 	}
 	if spare >= 0 {
 		unix.Dup3(b.fd.FD, spare, unix.O_CLOEXEC) // takes the place of the eventfd

@@ -25,8 +25,12 @@ func start(name string, argv []string, attr *Attr, set settings) (*process, erro
 		if sysattr := attr.procAttr(); spawn.Covers(sysattr) {
 			return startProcdesc(name, argv, attr, sysattr)
 		}
-		if attr.Private || attr.KillOnParentExit || attr.Tree {
-			return nil, &Error{Op: "start", Err: unsupported("a process descriptor with this Attr.Sys")}
+		if extra := attr.extra(); extra != "" {
+			if err := attr.terminalError(name); err != nil {
+				return nil, err
+			}
+			missing := unsupported(extra + " with " + spawn.Uncovered(attr.Sys))
+			return nil, &Error{Op: "start", Err: missing}
 		}
 		return startKqueue(name, argv, attr)
 	}
@@ -38,6 +42,19 @@ func start(name string, argv []string, attr *Attr, set settings) (*process, erro
 		return startKqueue(name, argv, attr)
 	}
 	return startFallback(name, argv, attr)
+}
+
+// extra names the first field of a, if any, that needs a process descriptor.
+func (a *Attr) extra() string {
+	switch {
+	case a.Private:
+		return "Attr.Private"
+	case a.KillOnParentExit:
+		return "Attr.KillOnParentExit"
+	case a.Tree:
+		return "Attr.Tree"
+	}
+	return ""
 }
 
 // backendFor returns the backend of children that ask for nothing special. Want of
@@ -140,9 +157,9 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 		exits.Release()
 		var failed *spawn.Error
 		if errors.As(err, &failed) {
-			err = failed.Errno // without the call's name, as users know it
+			return nil, attr.childError(name, failed)
 		}
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	b.pid = pid
 	p := newProcess(pid, b)

@@ -21,9 +21,12 @@ type Set struct {
 }
 
 // Add makes h a member. It does nothing if h is one already. A process that
-// has exited before is returned by Next like any other.
+// has exited before is returned by Next like any other. Add panics if h is nil.
 func (s *Set) Add(h Handle) {
-	p := h.core()
+	p := coreOf(h)
+	if p == nil {
+		panic("ward: Set.Add: " + errNilHandle.Error())
+	}
 	s.mu.Lock()
 	if _, ok := s.members[p]; ok {
 		s.mu.Unlock()
@@ -128,4 +131,10 @@ func result(h Handle) (Handle, error) {
 		return nil, ErrEmpty
 	}
 	return h, nil
+}
+
+// coreOf returns the process of h, or nil if h is nil, or embeds a Handle that is.
+func coreOf(h Handle) (p *process) {
+	defer func() { recover() }()
+	return h.core()
 }

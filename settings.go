@@ -1,8 +1,10 @@
 package ward
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,38 +29,46 @@ var environment = sync.OnceValues(func() (settings, error) {
 	}
 	set, err := parseSettings(os.Getenv("WARDDEBUG"))
 	if err == nil && set.backend != "" && !contains(backends, set.backend) {
-		err = unsupported("WARDDEBUG=backend=" + set.backend)
+		there := cmp.Or(backends, "none")
+		err = unsupported(fmt.Sprintf("WARDDEBUG=backend=%s (there are: %s)", set.backend, there))
 	}
 	return set, err
 })
 
+// A setting is one that there is, with the values that it may have.
+type setting struct {
+	key    string
+	value  *string
+	values string
+}
+
+func (s setting) String() string { return s.key + "=" + strings.ReplaceAll(s.values, " ", "|") }
+
 // parseSettings refuses what it does not know: a misspelt setting that is
 // passed over would test the wrong thing.
 func parseSettings(text string) (settings, error) {
+	const variable = "environment variable WARDDEBUG"
 	var s settings
-	known := map[string]struct {
-		value  *string
-		values string
-	}{
-		"backend": {&s.backend, "pidfd procdesc kqueue fallback"},
-		"spawn":   {&s.spawn, "std"},
-		"recover": {&s.recover, "off"},
-		"packets": {&s.packets, "off"},
-		"private": {&s.private, "keeper"},
+	known := []setting{
+		{"backend", &s.backend, "pidfd procdesc kqueue fallback"},
+		{"spawn", &s.spawn, "std"},
+		{"recover", &s.recover, "off"},
+		{"packets", &s.packets, "off"},
+		{"private", &s.private, "keeper"},
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		if item == "" {
 			continue
 		}
 		key, value, _ := strings.Cut(item, "=")
-		setting, ok := known[key]
-		if !ok {
-			return s, fmt.Errorf("environment variable WARDDEBUG: unknown setting %q", key)
+		i := slices.IndexFunc(known, func(k setting) bool { return k.key == key })
+		if i < 0 {
+			return s, fmt.Errorf("%s: unknown setting %q is none of: %v", variable, key, known)
 		}
-		if !contains(setting.values, value) {
-			return s, fmt.Errorf("environment variable WARDDEBUG: %s=%q is not one of: %s", key, value, setting.values)
+		if !contains(known[i].values, value) {
+			return s, fmt.Errorf("%s: %s=%q is not one of: %s", variable, key, value, known[i].values)
 		}
-		*setting.value = value
+		*known[i].value = value
 	}
 	return s, nil
 }

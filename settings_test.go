@@ -7,7 +7,7 @@ import (
 
 func TestSettingsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	for text, want := range map[string]string{
-		"bakend=pidfd":            `unknown setting "bakend"`,
+		"bakend=pidfd":            `"bakend" is none of: [backend=pidfd|procdesc|kqueue|fallback spawn=std `,
 		"backend=pidf":            `backend="pidf" is not one of: pidfd procdesc kqueue fallback`,
 		"recover":                 `recover="" is not one of`,
 		"spawn=std,recover=maybe": `recover="maybe"`,

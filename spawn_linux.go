@@ -1,12 +1,15 @@
 package ward
 
 import (
+	"fmt"
 	"io/fs"
+	"strconv"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/parentthread"
 	"github.com/wardproc/ward/internal/spawn"
 	"github.com/wardproc/ward/internal/textbusy"
+	"golang.org/x/sys/unix"
 )
 
 // A spawner makes a child that runs a program, and returns its pidfd.
@@ -33,15 +36,17 @@ func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int
 
 // startError is err in the words of os.StartProcess, but for what only this
 // package has.
-func startError(name string, err error) error {
-	if failed, ok := err.(*spawn.Error); ok {
-		err = failed.Errno // without the call's name, as users know it
-	}
-	switch err.(type) {
+func (a *Attr) startError(name string, err error) error {
+	switch err := err.(type) {
+	case *spawn.Error:
+		return a.childError(name, err)
 	case *fs.PathError:
 		return err
 	case syscall.Errno:
-		return &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return &fs.PathError{Op: startOp, Path: name, Err: err}
+	}
+	if err == spawn.ErrNotApart { // without Attr.Private there is another way
+		err = fmt.Errorf("Attr.Private with Sys.Credential: %w", err)
 	}
 	return &Error{Op: "start", Err: err}
 }
@@ -56,9 +61,11 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	sys.PidFD = &fd
 	std := *attr
 	std.Sys = &sys
-	pid, _, err = syscall.StartProcess(name, argv, &std)
+	path, release := aside(name, len(attr.Files), attr.Files)
+	defer release()
+	pid, _, err = syscall.StartProcess(path, argv, &std)
 	if err != nil {
-		return 0, 0, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return 0, 0, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	if fd < 0 {
 		// A kernel that does not know CLONE_PIDFD passes over it.
@@ -67,6 +74,29 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 		return 0, 0, syscall.ENOSYS
 	}
 	return pid, fd, nil
+}
+
+// aside returns another path for a program that a descriptor's path names. A child of
+// package syscall takes numbers right behind its files for its own use
+// (golang/go#61751): what the program has there must go elsewhere. Below given are
+// the child's files, which the path means.
+func aside(name string, given int, files []uintptr) (path string, release func()) {
+	fd, rest, ok := spawn.FileOf(name)
+	behind := len(files)
+	for _, file := range files {
+		if file != ^uintptr(0) {
+			behind = max(behind, int(file)+1)
+		}
+	}
+	behind += len(files) + 1 // for each file and for the pipe of package syscall
+	if !ok || fd < given || fd > behind {
+		return name, func() {}
+	}
+	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, behind+1)
+	if err != nil {
+		return name, func() {} // the start says what is wrong
+	}
+	return "/proc/self/fd/" + strconv.Itoa(other) + rest, func() { unix.Close(other) }
 }
 
 // arrange calls makeChild until it succeeds or fails for good. What sys does to this

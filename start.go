@@ -120,11 +120,17 @@ type Attr struct {
 // is by convention the name, as [os.StartProcess] does: name is a path and is
 // not looked up in PATH.
 //
-// The error is an [*fs.PathError] when the system would not start the program,
-// and an [*Error] when the package could not watch it or attr asks for what the
-// system does not have (errors.ErrUnsupported). After an error no process is
-// left, and no descriptor or goroutine beyond the 50 ms that the package may
-// linger.
+// The error is an [*fs.PathError] when the system would not start the program: with
+// the name of attr.Dir or Sys.Chroot where that is known to be the cause. It is an
+// [*Error] when the package could not watch it or attr asks for what the system does
+// not have (errors.ErrUnsupported). After an error no process is left, and no
+// descriptor or goroutine beyond the 50 ms that the package may linger.
+//
+// On Linux name, Dir and Sys.Chroot may go through a descriptor of the program:
+// /proc/self/fd/5, /dev/fd/5/bin. In name a number below len(Files) is the child's own,
+// as with os.StartProcess. The child does not keep the descriptor: a script (#!), which
+// its interpreter has to open, is to be one of Files. A symbolic link of the caller's
+// to such a path may find nothing.
 //
 // A child takes what belongs to a thread from the one that calls Start:
 // namespaces, credentials, the signal mask, scheduling. Only, a thread that has
@@ -149,17 +155,23 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 		err = attr.supported(offers(set))
 	}
 	if err != nil {
-		return nil, &Error{Op: "start", Err: err}
+		return nil, &Error{Op: "start", Path: name, Err: err}
 	}
 	callsOfStart.Add(1)
 	p, err := start(name, argv, attr, set)
 	callsOfStart.Add(-1)
 	runtime.KeepAlive(attr) // whose Files must not be closed before
+	if failed, ok := err.(*Error); ok {
+		failed.Path = name
+	}
 	if err != nil {
 		return nil, attr.explain(err)
 	}
 	return p, nil
 }
+
+// startOp is the Op of an error of os.StartProcess that concerns the program.
+const startOp = "fork/exec"
 
 // An offer tells which extras of Attr a backend has.
 type offer struct{ private, killOnParentExit, tree bool }
@@ -177,17 +189,38 @@ func (a *Attr) supported(o offer) error {
 	return nil
 }
 
-// explain blames the directory, where it is the cause, and not the program.
-// With Sys the directory may mean another one (chroot, another user's view).
+// explain blames a directory, where it is the cause, and not the program. A spawn
+// program has said so itself. The rest is what a look at the directory tells for
+// certain: to enter it comes before the exec.
 func (a *Attr) explain(err error) error {
-	var path *fs.PathError
-	if a.Dir == "" || a.Sys != nil || !errors.As(err, &path) {
+	path, ok := err.(*fs.PathError)
+	if !ok || path.Op != startOp {
 		return err
 	}
-	_, statErr := os.Stat(a.Dir)
-	if statErr == nil || !errors.As(statErr, &path) {
+	if root := a.root(); root != "" {
+		return explainBy("chroot", root, path) // and in there is the directory
+	}
+	if a.Dir == "" {
 		return err
 	}
-	path.Op = "chdir"
-	return path
+	if _, statErr := os.Stat(a.Dir); statErr != nil && a.Sys == nil {
+		return &fs.PathError{Op: "chdir", Path: a.Dir, Err: errors.Unwrap(statErr)}
+	}
+	return explainBy("chdir", a.Dir, path)
+}
+
+// explainBy returns err, or that op has failed if a look at the directory fails the
+// same way. Others may see another directory than the program does: another user.
+func explainBy(op, dir string, err *fs.PathError) error {
+	info, statErr := os.Stat(dir)
+	cause := errors.Unwrap(statErr)
+	noDirectory := isNotDirectory(err.Err) &&
+		(errors.Is(statErr, fs.ErrNotExist) || statErr == nil && !info.IsDir())
+	if statErr == nil {
+		cause = err.Err
+	}
+	if noDirectory || statErr != nil && cause == err.Err {
+		return &fs.PathError{Op: op, Path: dir, Err: cause}
+	}
+	return err
 }

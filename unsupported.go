@@ -30,6 +30,14 @@ func capabilities(settings) Caps {
 
 var terminate = os.Interrupt
 
+// root: there is none.
+func (a *Attr) root() string { return "" }
+
+func isNotDirectory(error) bool { return false }
+
+// wakeUp: no process is stopped.
+func wakeUp(os.Signal) os.Signal { return nil }
+
 func isNoSuchProcess(error) bool { return false }
 
 // environ is the environment of the child.

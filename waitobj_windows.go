@@ -74,7 +74,7 @@ func startWaitobj(name string, argv []string, attr *Attr, set settings) (*proces
 	pid, child, err := syscall.StartProcess(name, argv, sysattr)
 	if err != nil {
 		b.releaseJob()
-		return nil, &fs.PathError{Op: "fork/exec", Path: name, Err: err}
+		return nil, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
 	b.child, b.pid = windows.Handle(child), pid
 	p := newProcess(pid, b)
@@ -275,6 +275,14 @@ func suspended(sys *syscall.SysProcAttr) *syscall.SysProcAttr {
 }
 
 var terminate = os.Interrupt
+
+// root: there is none.
+func (a *Attr) root() string { return "" }
+
+func isNotDirectory(err error) bool { return err == windows.ERROR_DIRECTORY }
+
+// wakeUp: no process is stopped.
+func wakeUp(os.Signal) os.Signal { return nil }
 
 func isNoSuchProcess(error) bool { return false }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	osexec "os/exec"
@@ -352,6 +353,10 @@ func describe(err error) string {
 	}
 	text := fmt.Sprintf("%T %v", err, err)
 	switch err := err.(type) {
+	case *fs.PathError:
+		if err.Op == "fork/exec" || err.Op == "chdir" { // here it is the directory more often
+			text = fmt.Sprintf("%T %v", err, err.Err)
+		}
 	case *exec.ExitError:
 		text += fmt.Sprintf(" %d %v %q", err.ExitCode(), err.Sys(), err.Stderr)
 	case *osexec.ExitError:

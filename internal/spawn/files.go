@@ -4,6 +4,40 @@ package spawn
 
 import "golang.org/x/sys/unix"
 
+// none is where there is no descriptor.
+const none = -1
+
+// keepProgram has the child keep, until its exec, the file whose descriptor the
+// program's path names: a number beyond the child's own files, which as with package
+// syscall are what their numbers mean.
+func (p *script) keepProgram(name string) {
+	p.kept = none
+	if fd, _, ok := FileOf(name); ok && fd >= len(p.sources) {
+		p.kept = fd
+	}
+}
+
+// closeOthers closes what is none of the child's files, but for those to keep, whose
+// numbers are in order.
+func (p *script) closeOthers(keep ...int) {
+	if p.kept != none {
+		p.add("fcntl(F_SETFD)", wantAnything,
+			unix.SYS_FCNTL, uintptr(p.kept), unix.F_SETFD, unix.FD_CLOEXEC)
+	}
+	first := len(p.sources)
+	for _, fd := range keep {
+		if first < fd {
+			p.closeRange(first, uintptr(fd-1))
+		}
+		first = max(first, fd+1)
+	}
+	p.closeRange(first, lastFile)
+}
+
+func (p *script) closeRange(first int, last uintptr) {
+	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(first), last, 0)
+}
+
 // closed is the entry of ProcAttr.Files for a descriptor that is not open.
 const closed = ^uintptr(0)
 
@@ -20,7 +54,7 @@ func (p *script) setSources(files []uintptr) {
 }
 
 // moveFiles moves the files to where the child is to find them. The numbers from
-// spare on are free.
+// spare on are free, but for the one that is kept.
 func (p *script) moveFiles(spare int) {
 	// First out of the way: a file whose number a file before it will take.
 	spare = max(spare, len(p.sources))
@@ -29,6 +63,9 @@ func (p *script) moveFiles(spare int) {
 	}
 	for i, source := range p.sources {
 		if source >= 0 && source < i {
+			if spare == p.kept {
+				spare++
+			}
 			p.dupCloseOnExec(source, spare)
 			p.sources[i] = spare
 			spare++

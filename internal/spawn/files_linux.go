@@ -23,10 +23,12 @@ const callFetch = "pidfd_getfd"
 //
 // If all files have low numbers, that is a few descriptors. If not, and the
 // parent has thousands, the copy would cost more than the whole start: so the
-// child begins with an empty table and fetches each file from its parent.
-func (p *program) takeTable(files []uintptr, copyFiles bool, parent int) {
+// child begins with an empty table and fetches each file from its parent. Only what a
+// path names is to be there by its own number.
+func (p *program) takeTable(files []uintptr, copyFiles bool, parent int, paths ...string) {
 	p.setSources(files)
-	if end := tableEnd(files); end <= lowFiles || copyFiles {
+	named := namedEnd(paths)
+	if end := max(named, tableEnd(files)); end <= lowFiles || named > 0 || copyFiles {
 		p.unshare(end)
 		return
 	}
@@ -45,6 +47,17 @@ func tableEnd(files []uintptr) int {
 	for _, fd := range files {
 		if fd != closed {
 			end = max(end, int(fd)+1)
+		}
+	}
+	return end
+}
+
+// namedEnd is the end of the part of the table that has what the paths name.
+func namedEnd(paths []string) int {
+	end := 0
+	for _, path := range paths {
+		if fd, _, ok := FileOf(path); ok {
+			end = max(end, fd+1)
 		}
 	}
 	return end
@@ -106,11 +119,14 @@ func sharesPIDNamespace() bool {
 }
 
 // placeFiles moves the files to where the child is to find them and closes all
-// else.
+// else, but for what the program's path names, which the exec closes.
 func (p *program) placeFiles() {
 	p.moveFiles(0)
-	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(len(p.sources)), ^uintptr(0), 0)
+	p.closeOthers(p.kept)
 }
+
+// lastFile is the highest descriptor of close_range(2).
+const lastFile = ^uintptr(0)
 
 func (p *script) dup(from, to int) {
 	p.add("dup3", wantSuccess, unix.SYS_DUP3, uintptr(from), uintptr(to), 0)

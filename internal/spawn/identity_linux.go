@@ -51,7 +51,11 @@ func ownIdentity() (i identity, err error) {
 }
 
 func ownStatus() (string, error) {
-	text, err := os.ReadFile("/proc/thread-self/status")
+	const name = "/proc/thread-self/status"
+	text, err := os.ReadFile(name)
+	if path, ok := err.(*fs.PathError); ok { // which an error of a start has for its program
+		err = os.NewSyscallError(path.Op+" "+name, path.Err)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 	}

@@ -34,13 +34,17 @@ func Covers(attr *syscall.ProcAttr) bool {
 	if sys.Setctty && sys.Ctty >= len(attr.Files) {
 		return false // an error, which syscall.StartProcess words
 	}
-	rest := *sys
-	rest.Chroot = ""
-	rest.Credential = nil
-	rest.Setsid = false
-	rest.Setpgid, rest.Pgid = false, 0
-	rest.Setctty, rest.Noctty, rest.Ctty = false, false, 0
-	return reflect.ValueOf(rest).IsZero()
+	return reflect.ValueOf(uncovered(*sys)).IsZero()
+}
+
+// uncovered is sys without what a spawn program can do.
+func uncovered(sys syscall.SysProcAttr) syscall.SysProcAttr {
+	sys.Chroot = ""
+	sys.Credential = nil
+	sys.Setsid = false
+	sys.Setpgid, sys.Pgid = false, 0
+	sys.Setctty, sys.Noctty, sys.Ctty = false, false, 0
+	return sys
 }
 
 // build writes the program in the order of syscall.StartProcess, so that the
@@ -58,6 +62,7 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, pipe
 		p.vectors[firstArg] = p.str(nameString) // as package syscall does here
 	}
 	p.setSources(attr.Files)
+	p.keepProgram(name)
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}
@@ -93,17 +98,14 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, pipe
 }
 
 // placeFiles moves the files to where the child is to find them and closes all
-// else, but for the pipe, which the exec closes.
+// else, but for the pipe and what the program's path names, which the exec closes.
 func (p *program) placeFiles(pipe int) {
 	p.moveFiles(pipe + 1)
-	if first := len(p.sources); first < pipe {
-		p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(pipe-1))
-	}
-	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(pipe+1), maxUint)
+	p.closeOthers(min(pipe, p.kept), max(pipe, p.kept))
 }
 
-// maxUint is UINT_MAX, the highest descriptor of close_range(2).
-const maxUint = 1<<32 - 1
+// lastFile is UINT_MAX, the highest descriptor of close_range(2).
+const lastFile uintptr = 1<<32 - 1
 
 func (p *script) dup(from, to int) {
 	p.add("dup2", wantSuccess, unix.SYS_DUP2, uintptr(from), uintptr(to))

@@ -39,16 +39,20 @@ func Covers(attr *syscall.ProcAttr) bool {
 	if sys.Setctty && (sys.Foreground || sys.Ctty >= len(attr.Files)) {
 		return false // an error, which syscall.StartProcess words
 	}
-	rest := *sys
-	rest.Chroot = ""
-	rest.Credential = nil
-	rest.Setsid = false
-	rest.Setpgid, rest.Pgid = false, 0
-	rest.Setctty, rest.Noctty, rest.Ctty = false, false, 0
-	rest.Pdeathsig = 0
-	rest.UseCgroupFD, rest.CgroupFD = false, 0
-	rest.PidFD = nil
-	return reflect.ValueOf(rest).IsZero()
+	return reflect.ValueOf(uncovered(*sys)).IsZero()
+}
+
+// uncovered is sys without what a spawn program can do.
+func uncovered(sys syscall.SysProcAttr) syscall.SysProcAttr {
+	sys.Chroot = ""
+	sys.Credential = nil
+	sys.Setsid = false
+	sys.Setpgid, sys.Pgid = false, 0
+	sys.Setctty, sys.Noctty, sys.Ctty = false, false, 0
+	sys.Pdeathsig = 0
+	sys.UseCgroupFD, sys.CgroupFD = false, 0
+	sys.PidFD = nil
+	return sys
 }
 
 // build writes the program in the order of syscall.StartProcess, so that the
@@ -67,7 +71,8 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 		}
 		p.setApart()
 	}
-	p.takeTable(attr.Files, copyFiles, m.PID())
+	p.takeTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
+	p.keepProgram(name)
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}

@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"reflect"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -32,6 +33,7 @@ type script struct {
 	vectors []uintptr
 	groups  []uint32
 	sources []int // where in the child's table each of its files is
+	kept    int   // the descriptor that the program's path names, or none
 }
 
 // keepStrings is the most memory that a program in a pool may hold.
@@ -45,6 +47,18 @@ func (p *script) reset() {
 	if cap(p.strings) > keepStrings {
 		p.strings, p.vectors = nil, nil
 	}
+}
+
+// Uncovered names the fields that Covers does not know, for an error: "Sys.Ptrace".
+func Uncovered(sys *syscall.SysProcAttr) string {
+	var names []string
+	rest := reflect.ValueOf(uncovered(*sys))
+	for i := range rest.NumField() {
+		if !rest.Field(i).IsZero() {
+			names = append(names, "Sys."+rest.Type().Field(i).Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // add appends a step. Its arguments may point into p, which is on the heap and

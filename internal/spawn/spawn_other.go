@@ -15,6 +15,9 @@ var ErrNotApart = errors.New("no child with memory of its own")
 // Covers reports false.
 func Covers(*syscall.ProcAttr) bool { return false }
 
+// Uncovered returns nothing.
+func Uncovered(*syscall.SysProcAttr) string { return "" }
+
 // Works returns errors.ErrUnsupported.
 func Works() error { return errors.ErrUnsupported }
 

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -62,7 +63,9 @@ func startWithMisspeltSetting() {
 	os.Setenv("WARDDEBUG", "bakend=fallback") // which the first start reads
 	h, err := childtest.TryStart(nil, "exit", "0")
 	var typed *ward.Error
-	if !errors.As(err, &typed) || typed.Op != "start" || !strings.Contains(err.Error(), `"bakend"`) {
+	text := fmt.Sprint(err)
+	if !errors.As(err, &typed) || typed.Op != "start" || typed.Path == "" ||
+		!strings.Contains(text, `"bakend"`) || !strings.Contains(text, "recover=off") {
 		childtest.Complain("Start() = %v, %v", h, err)
 	}
 }

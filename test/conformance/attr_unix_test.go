@@ -3,6 +3,7 @@
 package conformance_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -117,5 +118,43 @@ func TestStateSpeaksLikeTheStandardLibrary(t *testing.T) {
 		if say(got) != say(want) {
 			t.Errorf("ward says %s, os says %s", say(got), say(want))
 		}
+	}
+}
+
+// TestTerminalThatTheChildCannotHave compares with os.StartProcess.
+func TestTerminalThatTheChildCannotHave(t *testing.T) {
+	childtest.NeedBackend(t)
+	path, argv, env := selftest.Command("exit", "0")
+	for _, files := range []int{0, 1, 3, 5} {
+		for _, sys := range []*syscall.SysProcAttr{
+			{Setsid: true, Setctty: true, Ctty: files},
+			{Setsid: true, Setctty: true, Ctty: files + 1},
+			{Setctty: true, Foreground: true},
+		} {
+			closed := make([]*os.File, files)
+			_, want := os.StartProcess(path, argv, &os.ProcAttr{Files: closed, Sys: sys})
+			attr := &ward.Attr{Env: env, Files: closed, Sys: sys}
+			h, err := childtest.StartProgram(path, argv, attr)
+			if h != nil || fmt.Sprint(err) != fmt.Sprint(want) {
+				t.Errorf("Start with %d files, %+v: %v, want %v", files, *sys, err, want)
+			}
+		}
+	}
+}
+
+// TestStartBlamesTheDirectoryInAnotherRoot has what only the child can tell.
+func TestStartBlamesTheDirectoryInAnotherRoot(t *testing.T) {
+	childtest.NeedBackend(t)
+	if spawn := ward.Capabilities().Spawn; spawn != "fast" {
+		t.Skipf("spawn=%s does not say what has failed", spawn)
+	}
+	path, argv, _ := selftest.Command("exit", "0")
+	sys := &syscall.SysProcAttr{Chroot: selftest.TempDir(t)}
+	h, err := childtest.StartProgram(path, argv, &ward.Attr{Dir: "/missing", Sys: sys})
+	if errors.Is(err, syscall.EPERM) {
+		t.Skipf("this user may not chroot: %v", err)
+	}
+	if h != nil || fmt.Sprint(err) != "chdir /missing: no such file or directory" {
+		t.Errorf("Start() = %v, %v", h, err)
 	}
 }

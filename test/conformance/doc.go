@@ -122,7 +122,9 @@
 //	TestCallsThatKillAreFoundOutFirst
 //	TestWait4WhereAFilterRefusesPidfdOpen
 //	TestStartGivesWhatIsAskedForOrNamesIt
+//	TestPrivateNamesTheFieldsThatItGoesWithout
 //	TestStartSaysWhatIsWrong
+//	TestStartBlamesTheDirectory
 //	TestMisspeltSettingIsAnErrorOfStart
 //
 // 8. What a child or a keeper shares with the program gives nobody more than
@@ -130,6 +132,7 @@
 //
 //	TestEachFileHasItsIndexAsNumber
 //	TestNilFileGivesNoHandle
+//	TestDescriptorOfTheProgramIsNotTheChilds
 //	TestStartWithCredentialLeavesTheProgramDumpable
 //	TestStartInAForbiddenDirectoryFails
 //	TestChildDiesWhenTheProgramExecutesAnotherOne

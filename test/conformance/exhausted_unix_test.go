@@ -52,6 +52,9 @@ func exhaust() {
 		if !errors.Is(err, syscall.EMFILE) || !errors.As(err, &typed) && !errors.As(err, &failed) {
 			childtest.Complain("with %d free: %T %v", free, err, err)
 		}
+		if typed != nil && typed.Path != path || failed != nil && failed.Path != path {
+			childtest.Complain("with %d free: %v does not name %s", free, err, path)
+		}
 		left := unused()
 		for begin := time.Now(); left != free && time.Since(begin) < time.Second; left = unused() {
 			spin(10 * time.Millisecond) // the package may linger

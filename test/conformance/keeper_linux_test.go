@@ -3,8 +3,10 @@ package conformance_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -114,5 +116,22 @@ func waitForPrivate() {
 	state, err := h.Wait(context.Background())
 	if err != nil || state.ExitCode() != 6 || state.SysUsage() == nil {
 		childtest.Complain("%v, %v", state, err)
+	}
+}
+
+func TestPrivateNamesTheFieldsThatItGoesWithout(t *testing.T) {
+	childtest.NeedAttr(t, &ward.Attr{Private: true})
+	path, argv, env := selftest.Command("exit", "0")
+	for fields, sys := range map[string]*syscall.SysProcAttr{
+		"Sys.Ptrace":                       {Ptrace: true, Setsid: true},
+		"Sys.Foreground, Sys.Unshareflags": {Foreground: true, Unshareflags: syscall.CLONE_NEWUTS},
+	} {
+		want := path + ": Attr.Private with " + fields + " is"
+		h, err := ward.Start(path, argv, &ward.Attr{Env: env, Private: true, Sys: sys})
+		var typed *ward.Error
+		if h != nil || !errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &typed) ||
+			typed.Path != path || !strings.Contains(err.Error(), want) {
+			t.Errorf("Start() = %v, %v; want %s", h, err, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,7 +124,8 @@ func TestPrivateIsRefusedWhereTheChildWouldNotBe(t *testing.T) {
 			{Private: true, Sys: sys}, {KillOnParentExit: true, Sys: sys}, {Tree: true, Sys: sys},
 		} {
 			h, err := childtest.TryStart(attr, "exit", "0")
-			if !errors.Is(err, errors.ErrUnsupported) {
+			if !errors.Is(err, errors.ErrUnsupported) ||
+				!strings.Contains(err.Error(), " with Sys."+name) {
 				t.Errorf("Start with %s: %v, %v", name, h, err)
 			}
 		}

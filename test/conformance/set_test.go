@@ -3,6 +3,8 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -129,3 +131,28 @@ func TestSetGivesEachMemberToOneOfManyCallers(t *testing.T) {
 		}
 	}
 }
+
+func TestNilHandleIsNamed(t *testing.T) {
+	var embeds struct{ ward.Handle }
+	for _, h := range []ward.Handle{nil, embeds, (*otherHandle)(nil)} {
+		func() {
+			defer func() {
+				if text, _ := recover().(string); !strings.Contains(text, "Set.Add: nil Handle") {
+					t.Errorf("Add(%#v) panics with %q", h, text)
+				}
+			}()
+			new(ward.Set).Add(h)
+		}()
+	}
+	for _, h := range []ward.Handle{nil, (*otherHandle)(nil)} {
+		state, err := ward.Stop(context.Background(), h)
+		var typed *ward.Error
+		named := strings.Contains(fmt.Sprint(err), "stop: nil Handle")
+		if state != nil || !errors.As(err, &typed) || !named {
+			t.Errorf("Stop(%#v) = %v, %v", h, state, err)
+		}
+	}
+}
+
+// otherHandle is a type of somebody else's.
+type otherHandle struct{ ward.Handle }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/wardproc/ward"
@@ -46,7 +47,6 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		"NUL in an argument":   {path: self, argv: []string{self, "a\x00b"}},
 		"NUL in the directory": {path: self, attr: os.ProcAttr{Dir: "a\x00b"}},
 		"missing directory":    {path: self, attr: os.ProcAttr{Dir: missing}},
-		"file as directory":    {path: self, attr: os.ProcAttr{Dir: text}},
 		"missing both":         {path: missing, attr: os.ProcAttr{Dir: missing}},
 		"too long":             {path: self, argv: []string{self, strings.Repeat("x", 8<<20)}},
 	} {
@@ -71,5 +71,47 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("cause %#v, want %#v", got, want)
 			}
 		})
+	}
+}
+
+// TestStartBlamesTheDirectory has a program that is there in a directory that is not
+// one, where os.StartProcess may name the program.
+func TestStartBlamesTheDirectory(t *testing.T) {
+	childtest.NeedBackend(t)
+	path, argv, env := selftest.Command("exit", "0")
+	dir := selftest.TempDir(t)
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing")
+	for _, c := range []struct {
+		op, dir string
+		attr    ward.Attr
+	}{
+		{"chdir", text, ward.Attr{Dir: text}},
+		{"chdir", text, ward.Attr{Dir: text, Sys: new(syscall.SysProcAttr)}},
+		{"chdir", missing, ward.Attr{Dir: missing}},
+		{"chdir", missing, ward.Attr{Dir: missing, Sys: new(syscall.SysProcAttr)}},
+		{"chroot", missing, ward.Attr{Sys: otherRoot(missing)}},
+		{"chroot", text, ward.Attr{Dir: missing, Sys: otherRoot(text)}},
+	} {
+		if c.attr.Sys == nil && c.op == "chroot" {
+			continue // there is none on this system
+		}
+		c.attr.Env = env
+		h, err := childtest.StartProgram(path, argv, &c.attr)
+		var typed *fs.PathError
+		if h != nil || !errors.As(err, &typed) || typed.Op != c.op || typed.Path != c.dir {
+			t.Errorf("Start() = %v, %v; want %s %s", h, err, c.op, c.dir)
+		}
+	}
+	// The program is the one to blame.
+	for _, attr := range []*ward.Attr{{Dir: dir, Sys: new(syscall.SysProcAttr)}, {Dir: dir}} {
+		h, err := childtest.StartProgram(missing, argv, attr)
+		var typed *fs.PathError
+		if h != nil || !errors.As(err, &typed) || typed.Path != missing {
+			t.Errorf("Start() = %v, %v; want %s", h, err, missing)
+		}
 	}
 }
