@@ -27,8 +27,9 @@ type Reaper struct {
 
 // Run takes orphans until ctx ends, and returns ctx.Err(). It hears of them by
 // SIGCHLD, without getting in the way of the program's own signal.Notify, and
-// looks every second without. What it spends is bounded, however many children
-// there are and exit: it rests for 20 times as long as it works.
+// without one looks after a second, and after up to five if it never finds anything.
+// What it spends is bounded, however many children there are and exit: it rests for
+// 20 times as long as it works.
 //
 // Any number of Reapers, and of calls of [Wait4], may run at once. Run wants the
 // /proc of its own pid namespace, and works more slowly without. It requires

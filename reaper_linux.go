@@ -84,17 +84,18 @@ func pidfdsTell() bool {
 
 // scan takes what is to be taken. It is not done for each zombie by itself, as
 // finding the owners costs something for each descriptor and child.
-func (w *reaping) scan() {
+func (w *reaping) scan() (found bool) {
 	before := w.since
 	w.since = make(map[corpse]time.Time)
 	// Most exits are those of handles' children, and there is nothing to do.
 	if any, _ := waitFor(unix.P_ALL, 0, unix.WNOHANG); any == 0 {
-		return
+		return false
 	}
 	const batch = 256 // descriptors
 	for pids := range slices.Chunk(zombieChildren(), batch) {
 		w.takeOrphans(holdAll(pids), before)
 	}
+	return len(w.taken) > 0
 }
 
 // zombieChildren returns the children that have exited.
