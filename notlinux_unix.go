@@ -19,6 +19,9 @@ func arrange(_ *syscall.SysProcAttr, makeChild func() error) (release func(), er
 // seenRunning reports whether the child has been seen not to have exited.
 func seenRunning(int) bool { return false }
 
+// zombieChildren returns the children that have exited, if the system tells.
+func zombieChildren() []int { return nil }
+
 func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
 	return waitDirectly(pid, status, options, usage)
 }
