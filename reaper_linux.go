@@ -30,7 +30,7 @@ type reaping struct {
 	pacer scanPacer
 	grace time.Duration
 	tells bool                // each owner of a child has a pidfd
-	seen  map[corpse]sighting // zombies without an owner that are not taken yet
+	seen  map[corpse]sighting // zombies that may be taken later
 	taken []*State            // not yet reported
 }
 
@@ -136,28 +136,36 @@ func holdAll(pids []int) (zombies []zombie) {
 
 // takeOrphans takes those of the zombies that have no owner, and gives all back.
 func (w *reaping) takeOrphans(zombies []zombie, before map[corpse]sighting) {
-	starts := w.mayOwn()
+	starts, startsTell := w.startsUnderWay()
 	owners, known := w.owners()
 	for _, z := range zombies {
+		grace, mayOwn := w.grace, starts
+		switch {
+		case owners[z.pid]:
+			grace = w.OwnedGrace
+		case startsTell:
+			mayOwn = nil
+		}
+		leave := !known || owners[z.pid] && grace <= 0 || !w.abandoned(z.pid, grace, mayOwn, before)
 		// The table comes last: a start that is over by now has its child in it.
-		if known && !owners[z.pid] && w.abandoned(z.pid, starts, before) && children.find(z.pid) == nil {
-			w.take(z, starts)
+		if !leave && children.find(z.pid) == nil {
+			w.take(z, mayOwn)
 		}
 		z.release()
 	}
 }
 
-// mayOwn returns the starts under way that may own zombies which no pidfd refers to.
-// It is called after these have been seen: what starts later owns none of them.
-func (w *reaping) mayOwn() []*startBatch {
-	if set, _ := environment(); w.tells && usePidfd(set) {
-		return nil
+// startsUnderWay returns the starts that may own zombies, and whether they own only
+// those that a pidfd refers to. It is called after these have been seen: what starts
+// later owns none of them.
+func (w *reaping) startsUnderWay() (starts []*startBatch, tell bool) {
+	set, _ := environment()
+	tell = w.tells && usePidfd(set)
+	starts = children.startsUnderWay()
+	if !tell && awaitStarts(starts, startHaste) {
+		starts = nil
 	}
-	starts := children.startsUnderWay()
-	if awaitStarts(starts, startHaste) {
-		return nil
-	}
-	return starts
+	return starts, tell
 }
 
 // startsUnderWay returns the starts under way.
@@ -176,12 +184,14 @@ func (w *reaping) owners() (pids map[int]bool, known bool) {
 	return pids, err == nil
 }
 
-// abandoned reports whether a zombie without an owner has had its time of grace, and
-// the starts that may own it theirs. The scan does not wait for them: one that hangs
+// abandoned reports whether a zombie has had its time of grace, and the starts that
+// may own it theirs. The scan does not wait for them: one that hangs
 // has a child that runs, and must not hold up the rest. So each zombie is left to a
 // later scan, and all at the same time.
-func (w *reaping) abandoned(pid int, starts []*startBatch, before map[corpse]sighting) bool {
-	if w.grace <= 0 && len(starts) == 0 {
+func (w *reaping) abandoned(
+	pid int, grace time.Duration, starts []*startBatch, before map[corpse]sighting,
+) bool {
+	if grace <= 0 && len(starts) == 0 {
 		return true
 	}
 	c := corpse{pid, procfs.StartTime(pid)}
@@ -190,7 +200,7 @@ func (w *reaping) abandoned(pid int, starts []*startBatch, before map[corpse]sig
 		s = sighting{time.Now(), starts}
 	}
 	w.seen[c] = s
-	rest := w.grace
+	rest := grace
 	if !areOver(s.starts) {
 		rest = max(rest, startPatience)
 	}

@@ -16,7 +16,7 @@ import (
 func init() {
 	selftest.Register("reap beside a hung start", func(args []string) {
 		settle(args[0])
-		reapBesideHungStart(args[0] != "pidfd")
+		reapBesideHungStart(args[0])
 	})
 	selftest.Register("wait beside a hung start", func(args []string) {
 		settle(args[0])
@@ -42,7 +42,7 @@ func settle(kind string) {
 }
 
 func TestHungStartHoldsUpNoReaper(t *testing.T) {
-	for _, kind := range []string{"pidfd", "fallback", "no pidfds"} {
+	for _, kind := range []string{"pidfd", "owned", "fallback", "no pidfds"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			childtest.Report(t, nil, "reap beside a hung start", kind)
@@ -61,9 +61,15 @@ func TestHungStartHoldsUpWait4OnceForAll(t *testing.T) {
 
 // litterOfStart starts children that exit at once, and of which each may be that of a
 // start under way.
-func litterOfStart(n int) (pids []int) {
+func litterOfStart(kind string, n int) (pids []int) {
+	start := stranger
+	if kind == "owned" {
+		start = func(_ *syscall.SysProcAttr, files []uintptr, helper string, args ...string) int {
+			return ofStart(files, helper, args...)
+		}
+	}
 	for range n {
-		pids = append(pids, stranger(nil, nil, "exit", "3"))
+		pids = append(pids, start(nil, nil, "exit", "3"))
 	}
 	for _, pid := range pids {
 		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
@@ -73,18 +79,20 @@ func litterOfStart(n int) (pids []int) {
 	return pids
 }
 
-// reapBesideHungStart has orphans of which each may be a start's, where no pidfd tells.
-func reapBesideHungStart(mayBeStarts bool) {
+// reapBesideHungStart has orphans of which each may be a start's, unless pidfds tell.
+func reapBesideHungStart(kind string) {
+	mayBeStarts := kind != "pidfd"
 	for range 3 {
 		ward.BeginStart()
 	}
 	finish, _ := ward.BeginStart()
 	finishSoon, _ := ward.BeginStart()
-	pids := litterOfStart(5)
+	pids := litterOfStart(kind, 5)
 	prompt := pids[0]
 	taken := make(chan int, 100)
 	report := func(pid int, _ *ward.State) { taken <- pid }
-	reaper := ward.Reaper{Grace: time.Millisecond, Report: report}
+	const grace = time.Millisecond
+	reaper := ward.Reaper{Grace: grace, OwnedGrace: grace, Report: report}
 	begin := time.Now()
 	go reaper.Run(context.Background())
 	if mayBeStarts {
@@ -109,7 +117,7 @@ func reapBesideHungStart(mayBeStarts bool) {
 	begin = time.Now()
 	var later []int
 	for range 5 { // in different rounds
-		later = append(later, litterOfStart(1)...)
+		later = append(later, litterOfStart(kind, 1)...)
 		time.Sleep(250 * time.Millisecond)
 	}
 	await(later, 4*time.Second)
