@@ -63,6 +63,22 @@
 // The package reads no other variable. Package exec looks for programs as os/exec
 // does, by PATH and on Windows by PATHEXT.
 //
+// # What tools see
+//
+// On Linux, what counts or copies processes meets private children and keepers (see
+// Attr.Private), too:
+//
+//   - RUSAGE_CHILDREN of getrusage(2), and so time(1), lacks private children, as the
+//     program does not wait for them. The State of a keeper's child has its usage.
+//   - A keeper shows the program's memory as its own. A sum of RSS, or of PSS, over
+//     processes counts the heap twice while there is one; a cgroup counts it once.
+//   - CRIU cannot dump a program while it has a keeper, which shares its memory without
+//     being a thread of it.
+//   - A child that itself asks for a signal at its parent's death, by PR_SET_PDEATHSIG of
+//     prctl(2), gets it when the thread ends that started it, as with os/exec: the Go
+//     runtime ends one when a goroutine that is locked to it returns. With Sys.Pdeathsig or
+//     Attr.KillOnParentExit the thread is one that stays.
+//
 // # Descriptors
 //
 // The package's descriptors belong to it, and other code must not close them. If some

@@ -14,10 +14,11 @@ func RunCounted(ctx context.Context, r *Reaper) (scans int, busy time.Duration) 
 	for w.pacer.awaitNext(ctx.Done()) {
 		scans++
 		busy += last
-		w.pacer.run(func() {
+		w.pacer.run(func() (found bool) {
 			begin := time.Now()
-			w.scan()
+			found = w.scan()
 			last = time.Since(begin)
+			return found
 		})
 		w.report()
 	}

@@ -4,7 +4,9 @@ package ward
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
+	"time"
 )
 
 // BeginStart is the first half of a Start that takes its time: it has come to
@@ -49,7 +51,36 @@ func Pace(n int, look func()) {
 		default:
 		}
 		s.awaitNext(nil)
-		s.run(look)
+		s.run(func() (found bool) { look(); return false })
 	}
-	<-s.cooldown
+	s.awaitRest(nil)
+}
+
+// TimedScans returns how long a pacer waits before each of n scans that no signal
+// brings, and which find something or not.
+func TimedScans(found ...bool) (waits []time.Duration) {
+	s := scanPacer{hint: make(chan os.Signal, 1), timed: true}
+	defer signal.Stop(s.hint)
+	for _, found := range found {
+		waits = append(waits, s.longestWait().Round(scanInterval))
+		s.run(func() bool { return found })
+	}
+	return waits
+}
+
+// HearsAfterReset reports whether a pacer hears SIGCHLD again, from its next scan
+// without a hint on, that the program has called signal.Reset.
+func HearsAfterReset() bool {
+	var s scanPacer
+	defer s.listen()()
+	signal.Reset(syscall.SIGCHLD)
+	s.timed = true
+	s.run(func() bool { return false })
+	syscall.Kill(os.Getpid(), syscall.SIGCHLD)
+	select {
+	case <-s.hint:
+		return true
+	case <-time.After(5 * time.Second):
+		return false
+	}
 }

@@ -142,7 +142,8 @@ func (b *fallback) exited() {
 func (b *fallback) close() {}
 
 // sweeps go through the reap table while there is a child of this backend: each
-// tries to reap every child. They come soon after a SIGCHLD and every second.
+// tries to reap every child. They come soon after a SIGCHLD and, without, every second
+// to every five: see scanPacer.
 var sweeps sweeper
 
 type sweeper struct {
@@ -202,10 +203,13 @@ func (s *sweeper) stop() bool {
 	return true
 }
 
-func sweep() {
+func sweep() (found bool) {
 	for _, p := range children.all() {
-		p.reap()
+		if p.reap() {
+			found = true
+		}
 	}
+	return found
 }
 
 // all returns the processes in the table.

@@ -25,6 +25,9 @@ func aside(name string, _ int, _ []uintptr) (path string, release func()) {
 // seenRunning reports whether the child has been seen not to have exited.
 func seenRunning(int) bool { return false }
 
+// zombieChildren returns the children that have exited, if the system tells.
+func zombieChildren() []int { return nil }
+
 func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
 	return waitDirectly(pid, status, options, usage)
 }

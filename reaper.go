@@ -10,7 +10,8 @@ import (
 // [SetSubreaper], when they have exited, and nothing else: no child of a
 // [Handle], and none that this program may wait for otherwise. Of those the ones
 // of os/exec and os.StartProcess, and whatever else has an [os.Process], show by
-// the pidfd that the standard library holds for them (Linux 5.4).
+// the pidfd that the standard library holds for them (Linux 5.4). An orphan shows
+// one, too, for which the program has called os.FindProcess: see OwnedGrace.
 //
 // The zero Reaper is ready for use. Its fields must not be changed during Run.
 type Reaper struct {
@@ -21,14 +22,26 @@ type Reaper struct {
 	// children by system calls of its own, or by a C library, should set it, too.
 	Grace time.Duration
 
+	// OwnedGrace is how long a zombie is left alone to which a pidfd of the program
+	// refers. With 0 it is left alone for good, also an orphan for which the program
+	// has called os.FindProcess, unless that Process is waited for or released.
+	//
+	// The trap: the kernel does not tell such an orphan from a child that the program
+	// has started by os/exec. One that is not waited for within this time loses its
+	// status, for instance as its output is read to the end before, which a grandchild
+	// holds open. So let it be far longer than that takes: minutes. Children of
+	// a [Handle] are never taken.
+	OwnedGrace time.Duration
+
 	// Report, if not nil, is called by Run for each orphan that was taken.
 	Report func(pid int, state *State)
 }
 
 // Run takes orphans until ctx ends, and returns ctx.Err(). It hears of them by
 // SIGCHLD, without getting in the way of the program's own signal.Notify, and
-// looks every second without. What it spends is bounded, however many children
-// there are and exit: it rests for 20 times as long as it works.
+// without one looks after a second, and after up to five if it never finds anything.
+// What it spends is bounded, however many children there are and exit: it rests for
+// 20 times as long as it works.
 //
 // Any number of Reapers, and of calls of [Wait4], may run at once. Run wants the
 // /proc of its own pid namespace, and works more slowly without. It requires

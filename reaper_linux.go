@@ -29,9 +29,9 @@ type reaping struct {
 	*Reaper
 	pacer scanPacer
 	grace time.Duration
-	tells bool                 // each owner of a child has a pidfd
-	since map[corpse]time.Time // when a zombie without an owner was first seen
-	taken []*State             // not yet reported
+	tells bool                // each owner of a child has a pidfd
+	seen  map[corpse]sighting // zombies that may be taken later
+	taken []*State            // not yet reported
 }
 
 func newReaping(r *Reaper) *reaping {
@@ -69,6 +69,12 @@ type corpse struct {
 	start string // of the process, in clock ticks, or "" if that is not known
 }
 
+// A sighting is what the first scan that has seen a corpse found out.
+type sighting struct {
+	at     time.Time
+	starts []*startBatch // under way, which may own it
+}
+
 // pidfdsTell reports whether package os has a pidfd for each of its processes.
 func pidfdsTell() bool {
 	if pidfds.Opens() != nil {
@@ -84,17 +90,18 @@ func pidfdsTell() bool {
 
 // scan takes what is to be taken. It is not done for each zombie by itself, as
 // finding the owners costs something for each descriptor and child.
-func (w *reaping) scan() {
-	before := w.since
-	w.since = make(map[corpse]time.Time)
+func (w *reaping) scan() (found bool) {
+	before := w.seen
+	w.seen = make(map[corpse]sighting)
 	// Most exits are those of handles' children, and there is nothing to do.
 	if any, _ := waitFor(unix.P_ALL, 0, unix.WNOHANG); any == 0 {
-		return
+		return false
 	}
 	const batch = 256 // descriptors
 	for pids := range slices.Chunk(zombieChildren(), batch) {
 		w.takeOrphans(holdAll(pids), before)
 	}
+	return len(w.taken) > 0
 }
 
 // zombieChildren returns the children that have exited.
@@ -128,31 +135,37 @@ func holdAll(pids []int) (zombies []zombie) {
 }
 
 // takeOrphans takes those of the zombies that have no owner, and gives all back.
-func (w *reaping) takeOrphans(zombies []zombie, before map[corpse]time.Time) {
+func (w *reaping) takeOrphans(zombies []zombie, before map[corpse]sighting) {
+	starts, startsTell := w.startsUnderWay()
 	owners, known := w.owners()
 	for _, z := range zombies {
-		if known && !owners[z.pid] && children.find(z.pid) == nil && w.abandoned(z.pid, before) {
-			if state := z.take(unix.WEXITED); state != nil {
-				w.taken = append(w.taken, state)
-			}
+		grace, mayOwn := w.grace, starts
+		switch {
+		case owners[z.pid]:
+			grace = w.OwnedGrace
+		case startsTell:
+			mayOwn = nil
+		}
+		leave := !known || owners[z.pid] && grace <= 0 || !w.abandoned(z.pid, grace, mayOwn, before)
+		// The table comes last: a start that is over by now has its child in it.
+		if !leave && children.find(z.pid) == nil {
+			w.take(z, mayOwn)
 		}
 		z.release()
 	}
 }
 
-// owners returns the owners besides the reap table. It is called after the zombies
-// have been seen: what starts later is none of them.
-func (w *reaping) owners() (pids map[int]bool, known bool) {
-	if set, _ := environment(); !w.tells || !usePidfd(set) {
-		if !awaitStarts(children.startsUnderWay(), startPatience) {
-			return nil, false
-		}
+// startsUnderWay returns the starts that may own zombies, and whether they own only
+// those that a pidfd refers to. It is called after these have been seen: what starts
+// later owns none of them.
+func (w *reaping) startsUnderWay() (starts []*startBatch, tell bool) {
+	set, _ := environment()
+	tell = w.tells && usePidfd(set)
+	starts = children.startsUnderWay()
+	if !tell && awaitStarts(starts, startHaste) {
+		starts = nil
 	}
-	if !w.tells {
-		return nil, true
-	}
-	pids, err := owned()
-	return pids, err == nil
+	return starts, tell
 }
 
 // startsUnderWay returns the starts under way.
@@ -162,18 +175,73 @@ func (t *reapTable) startsUnderWay() []*startBatch {
 	return t.starts.underWay()
 }
 
-// abandoned reports whether a zombie without an owner has had its time of grace.
-func (w *reaping) abandoned(pid int, before map[corpse]time.Time) bool {
-	if w.grace <= 0 {
+// owners returns the owners besides the reap table and the starts under way.
+func (w *reaping) owners() (pids map[int]bool, known bool) {
+	if !w.tells {
+		return nil, true
+	}
+	pids, err := owned()
+	return pids, err == nil
+}
+
+// abandoned reports whether a zombie has had its time of grace, and the starts that
+// may own it theirs. The scan does not wait for them: one that hangs
+// has a child that runs, and must not hold up the rest. So each zombie is left to a
+// later scan, and all at the same time.
+func (w *reaping) abandoned(
+	pid int, grace time.Duration, starts []*startBatch, before map[corpse]sighting,
+) bool {
+	if grace <= 0 && len(starts) == 0 {
 		return true
 	}
 	c := corpse{pid, procfs.StartTime(pid)}
-	since, ok := before[c]
+	s, ok := before[c]
 	if !ok {
-		since = time.Now()
+		s = sighting{time.Now(), starts}
 	}
-	w.since[c] = since
-	return time.Since(since) >= w.grace
+	w.seen[c] = s
+	rest := grace
+	if !areOver(s.starts) {
+		rest = max(rest, startPatience)
+	}
+	rest -= time.Since(s.at)
+	if rest > 0 {
+		w.pacer.lookIn(rest)
+	}
+	return rest <= 0
+}
+
+// lookIn is called by a scan that wants another one after so long.
+func (s *scanPacer) lookIn(after time.Duration) {
+	if due := time.Now().Add(after); s.due.IsZero() || due.Before(s.due) {
+		s.due = due
+	}
+}
+
+// areOver reports whether the starts are.
+func areOver(starts []*startBatch) bool {
+	for _, b := range starts {
+		select {
+		case <-b.over:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// take takes an orphan. A start that is later than its time gets its child's status,
+// too, if that is what was taken.
+func (w *reaping) take(z zombie, starts []*startBatch) {
+	var state *State
+	if z.fd < 0 || len(starts) > 0 {
+		state = z.takeByNumber()
+	} else {
+		state = z.take(unix.WEXITED)
+	}
+	if state != nil {
+		w.taken = append(w.taken, state)
+	}
 }
 
 func setChildSubreaper(on bool) error {

@@ -3,6 +3,7 @@
 package ward_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -22,5 +23,21 @@ func TestRoundsTakeABoundedShareOfTheTime(t *testing.T) {
 		if all := time.Since(begin); n != 5 || all < 5*20*cost {
 			t.Errorf("%d rounds of %v in %v", n, cost, all)
 		}
+	}
+}
+
+// An idle program is not to be woken every second for what has never been missed.
+func TestScansWithoutSignalBecomeRareWhileTheyFindNothing(t *testing.T) {
+	const s = time.Second
+	got := ward.TimedScans(false, false, false, false, true, false, false)
+	want := []time.Duration{1 * s, 2 * s, 4 * s, 5 * s, 5 * s, 1 * s, 2 * s}
+	if !slices.Equal(got, want) {
+		t.Errorf("waits of %v, want %v", got, want)
+	}
+}
+
+func TestSignalsAreHeardAgainAfterTheProgramHasResetThem(t *testing.T) {
+	if !ward.HearsAfterReset() {
+		t.Error("no hint")
 	}
 }

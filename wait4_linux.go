@@ -3,7 +3,6 @@ package ward
 import (
 	"math"
 	"syscall"
-	"time"
 
 	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"golang.org/x/sys/unix"
@@ -37,7 +36,7 @@ func waitForeign(pid int, status *syscall.WaitStatus, options int, usage *syscal
 		case unix.ESRCH: // gone
 			continue
 		case unix.EINVAL, unix.ENOENT: // a thread that this program traces, and nobody's child
-			if got, _ := takeForeign(child, status, options|unix.WNOHANG, usage, startPatience); got > 0 {
+			if got, _ := takeForeign(child, status, options|unix.WNOHANG, usage, patient); got > 0 {
 				return got, nil
 			}
 			continue
@@ -97,7 +96,7 @@ func (z zombie) takeForeign(status *syscall.WaitStatus, options int, usage *sysc
 	owner, decided := z.owner()
 	switch {
 	case !decided:
-		got, _ := takeForeign(z.pid, status, options|unix.WNOHANG, usage, 0)
+		got, _ := takeForeign(z.pid, status, options|unix.WNOHANG, usage, impatient)
 		return max(got, 0)
 	case owner == nil:
 		private := keepers.has(z.pid) // and killed; a wait with __WALL or __WCLONE sees it
@@ -121,13 +120,14 @@ func (z zombie) owner() (p *process, decided bool) {
 	if p != nil || len(starts) == 0 {
 		return p, true
 	}
-	if !awaitStarts(starts, 10*time.Millisecond) {
+	mayOwn := taken.uncleared(z.pid, starts)
+	if !awaitStarts(mayOwn, startHaste) {
 		if pids, err := owned(); err == nil && !pids[z.pid] {
 			return nil, true
 		}
-		if !awaitStarts(starts, startPatience) {
+		if !outlast(mayOwn, starts) {
 			return nil, false
 		}
 	}
-	return children.find(z.pid), true
+	return children.find(z.pid), len(mayOwn) == len(starts)
 }

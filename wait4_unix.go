@@ -34,10 +34,11 @@ import (
 //
 // A child that exits while the Start that makes it is under way is its handle's,
 // too. For that Wait4 may wait, also with WNOHANG, until the starts of that
-// moment are over: a fraction of a millisecond, and not more than a second for
-// each child. A Start that is late by a second, though its child has exited, loses
-// nothing, but Wait4 may return that child as well. (A Start that hangs on the file
-// system of its program has a child that runs.)
+// moment are over: a fraction of a millisecond, and beside a Start that hangs not
+// more than a second for each child or, on Linux, for all together that have exited
+// when the second begins. A Start that is late by a second, though its child has
+// exited, loses nothing, but Wait4 may return that child as well. (A Start that hangs
+// on the file system of its program has a child that runs.)
 //
 // On Linux 5.4 and later Wait4 looks at an exited child, holds it by a pidfd, and
 // takes it when it is known to be nobody's. On other Unix systems, and where
@@ -53,13 +54,17 @@ func Wait4(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusa
 	return got, nil
 }
 
-// startPatience is how long Wait4 and the Reaper wait for starts to be over.
-const startPatience = time.Second
+// How long Wait4 and the Reaper wait for starts to be over: startHaste is enough for
+// most, and startPatience for all whose child has exited.
+const (
+	startHaste    = 10 * time.Millisecond
+	startPatience = time.Second
+)
 
 // waitDirectly is Wait4 by nothing but wait4(2): it takes a child and hands it
 // over if it is a handle's.
 func waitDirectly(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage) (int, error) {
-	got, err := takeForeign(pid, status, options|wait4.NoHang, usage, startPatience)
+	got, err := takeForeign(pid, status, options|wait4.NoHang, usage, patient)
 	if got != 0 || err != nil || options&wait4.NoHang != 0 {
 		return got, err
 	}
@@ -72,7 +77,7 @@ func waitDirectly(pid int, status *syscall.WaitStatus, options int, usage *sysca
 		defer signal.Stop(hint)
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		got, err := takeForeign(pid, status, options|wait4.NoHang, usage, startPatience)
+		got, err := takeForeign(pid, status, options|wait4.NoHang, usage, patient)
 		if got != 0 || err != nil {
 			return got, err
 		}
@@ -83,9 +88,17 @@ func waitDirectly(pid int, status *syscall.WaitStatus, options int, usage *sysca
 	}
 }
 
+// Whether takeForeign waits for the starts that may own a child.
+const (
+	patient   = true
+	impatient = false
+)
+
 // takeForeign takes children, without blocking in the kernel, until one is no
-// handle's. A start that may own it has some patience to say so.
-func takeForeign(pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage, patience time.Duration) (int, error) {
+// handle's. A start that may own it has some time to say so if wait is patient.
+func takeForeign(
+	pid int, status *syscall.WaitStatus, options int, usage *syscall.Rusage, wait bool,
+) (int, error) {
 	for {
 		state, owner, starts, err := takeAny(pid, options)
 		switch {
@@ -94,7 +107,7 @@ func takeForeign(pid int, status *syscall.WaitStatus, options int, usage *syscal
 		case owner != nil:
 			owner.reap()
 			continue
-		case len(starts) > 0 && !unclaimed(state, starts, patience):
+		case len(starts) > 0 && !unclaimed(state, starts, wait):
 			continue
 		}
 		return state.copyTo(status, usage), nil
@@ -128,10 +141,10 @@ func takeAny(pid, options int) (state *State, owner *process, starts []*startBat
 	return state, owner, starts, nil
 }
 
-// unclaimed waits for the starts under way and reports whether the child is none
-// of theirs. One that is late still finds the status.
-func unclaimed(state *State, starts []*startBatch, patience time.Duration) bool {
-	if awaitStarts(starts, patience) {
+// unclaimed waits for the starts under way, if it is to, and reports whether the
+// child is none of theirs. One that is late still finds the status.
+func unclaimed(state *State, starts []*startBatch, wait bool) bool {
+	if wait && awaitOwner(state.pid, starts) {
 		return taken.withdraw(state)
 	}
 	go func() {
@@ -150,6 +163,7 @@ type takenStatuses struct {
 	mu      lockorder.Mutex[lockorder.Taken] // guards the fields below
 	owned   map[*process]*State              // for the handle to fetch
 	offered map[int]*State                   // by number: a start under way may claim it
+	cleared map[int][]*startBatch            // by number of a zombie: these starts do not own it
 }
 
 // add finds the owner of a child that Wait4 has taken and keeps the status for it,
@@ -257,6 +271,66 @@ func (s *startBatches) underWay() []*startBatch {
 		s.open = nil
 	}
 	return slices.Clone(s.closed)
+}
+
+// awaitOwner waits until it is clear whether one of the starts owns a child that has
+// exited, or for startPatience, and reports whether all starts are over.
+func awaitOwner(pid int, starts []*startBatch) (over bool) {
+	mayOwn := taken.uncleared(pid, starts)
+	if awaitStarts(mayOwn, startHaste) || outlast(mayOwn, starts) {
+		return len(mayOwn) == len(starts)
+	}
+	return false
+}
+
+// outlast waits for startPatience until the starts are over that may own a child. If
+// they are not, the other children that have exited by now need not wait for any.
+func outlast(mayOwn, starts []*startBatch) (over bool) {
+	exited := zombieChildren()
+	if awaitStarts(mayOwn, startPatience) {
+		return true
+	}
+	taken.clear(exited, starts)
+	return false
+}
+
+// clear notes that the children had exited when somebody began to wait for the starts,
+// startPatience ago. A child that has exited makes its start return at once, so it is
+// none of those that are not over.
+func (t *takenStatuses) clear(pids []int, starts []*startBatch) {
+	if len(pids) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cleared == nil {
+		t.cleared = make(map[int][]*startBatch)
+	}
+	for _, pid := range pids {
+		t.cleared[pid] = starts
+	}
+	go func() {
+		for _, b := range starts {
+			<-b.over
+		}
+		for _, pid := range pids {
+			t.uncleared(pid, starts)
+		}
+	}()
+}
+
+// uncleared returns those of the starts that may own the child, which is about to be
+// taken. The next one with its number may be anybody's.
+func (t *takenStatuses) uncleared(pid int, starts []*startBatch) (mayOwn []*startBatch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, b := range starts {
+		if !slices.Contains(t.cleared[pid], b) {
+			mayOwn = append(mayOwn, b)
+		}
+	}
+	delete(t.cleared, pid)
+	return mayOwn
 }
 
 // awaitStarts waits until the starts are over, or for so long, and reports whether

@@ -67,15 +67,18 @@ func (z zombie) exited() bool {
 	return seen != nil && seen.Exited()
 }
 
-// take takes what look has seen: nil if somebody else has.
+// takeByNumber takes a child that has exited, and offers it to the starts under way.
+func (z zombie) takeByNumber() *State {
+	s := &State{pid: z.pid, hasUsage: true}
+	if got, _ := takeForeign(z.pid, &s.status, unix.WNOHANG, &s.usage, impatient); got <= 0 {
+		return nil
+	}
+	return s
+}
+
+// take takes what look has seen, by the descriptor: nil if somebody else has.
 func (z zombie) take(options int) *State {
 	s := &State{pid: z.pid, hasUsage: true}
-	if z.fd < 0 {
-		if got, _ := waitDirectly(z.pid, &s.status, unix.WNOHANG, &s.usage); got <= 0 {
-			return nil
-		}
-		return s
-	}
 	var info pidfds.Siginfo
 	err := pidfds.Wait(z.fd, &info, options|unix.WNOHANG, &s.usage)
 	if err != nil || !info.Found() {

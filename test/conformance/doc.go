@@ -60,6 +60,7 @@
 //	TestWait4LeavesChildrenToTheirHandles
 //	TestReaperOfSubreaperTakesOrphansOnly
 //	TestReaperOfPID1TakesOrphansOnly
+//	TestReaperTakesOrphansThatOsFindProcessHasFound
 //	test/hostile TestThieves
 //	test/hostile TestIgnoredSIGCHLD
 //	test/hostile TestHandlesOfKeepersThatAreKilled

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -52,6 +53,10 @@ func init() {
 	})
 	selftest.Register("litter", litter)
 	selftest.Register("grace", func([]string) { giveGrace() })
+	selftest.Register("leave one", func([]string) {
+		fmt.Println(stranger(nil, []uintptr{0}, "stdin", "7"))
+	})
+	selftest.Register("owned grace", func([]string) { giveOwnedGrace() })
 	selftest.Register("not a subreaper", func([]string) { toggleSubreaper() })
 }
 
@@ -103,6 +108,10 @@ func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
 }
 
 func TestReaperLeavesAZombieItsGrace(t *testing.T) { childtest.Report(t, nil, "grace") }
+
+func TestReaperTakesOrphansThatOsFindProcessHasFound(t *testing.T) {
+	childtest.Report(t, nil, "owned grace")
+}
 
 func TestSetSubreaperCanBeTakenBack(t *testing.T) { childtest.Report(t, nil, "not a subreaper") }
 
@@ -267,6 +276,68 @@ func giveGrace() {
 	mine = stranger(nil, nil, "exit", "4")
 	if pid := <-taken; pid != mine {
 		childtest.Complain("took %d, want %d", pid, mine)
+	}
+}
+
+// giveOwnedGrace has an orphan that the program knows by an os.Process, and children
+// of its own.
+func giveOwnedGrace() {
+	if err := ward.SetSubreaper(true); err != nil {
+		childtest.Complain("%v", err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	brief, err := childtest.Tiny(tinyprog.Exit(runtime.GOARCH))
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	path, argv, env := selftest.Command("leave one")
+	launch := &exec.Cmd{Path: path, Args: argv, Env: env, Stdin: r}
+	said, err := launch.Output()
+	if err != nil {
+		childtest.Complain("launch: %v", err)
+	}
+	r.Close()
+	orphan, err := os.FindProcess(selftest.Number(strings.TrimSpace(string(said))))
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	w.Close() // ends it
+
+	reports := make(chan *ward.State, 10)
+	run := func(reaper ward.Reaper, most time.Duration) (got *ward.State) {
+		reaper.Report = func(_ int, s *ward.State) { reports <- s }
+		ctx, cancel := context.WithTimeout(context.Background(), most)
+		defer cancel()
+		over := make(chan struct{})
+		go func() { reaper.Run(ctx); close(over) }()
+		for range 5 {
+			ofHandle(brief, 3)
+		}
+		select {
+		case got = <-reports:
+			cancel()
+		case <-over:
+		}
+		<-over
+		return got
+	}
+	if state := run(ward.Reaper{}, 500*time.Millisecond); state != nil {
+		childtest.Complain("without OwnedGrace, %d was taken", state.Pid())
+	}
+	const grace = 300 * time.Millisecond
+	begin := time.Now()
+	state := run(ward.Reaper{Grace: grace, OwnedGrace: grace}, time.Minute)
+	if state == nil || state.Pid() != orphan.Pid || state.ExitCode() != 7 {
+		childtest.Complain("took %v, want %d with status 7", state, orphan.Pid)
+	}
+	if took := time.Since(begin); took < grace {
+		childtest.Complain("taken after %v", took)
+	}
+	if err := orphan.Signal(syscall.Signal(0)); !errors.Is(err, os.ErrProcessDone) {
+		childtest.Complain("signal 0 to an orphan that is gone: %v", err)
 	}
 }
 
