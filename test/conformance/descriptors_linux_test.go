@@ -290,13 +290,13 @@ func losePidfds(args []string) {
 	}
 	before := census()
 	for when, run := range occasions {
-		var u usurper
+		usurped := make(chan usurper, 1)
 		v := startVictim(ward.Attr{Tree: true})
 		ended := make(chan struct{})
 		begin := cpuTime()
 		go func() {
 			defer close(ended)
-			run(v, func() { u = usurp(how, v.pidfd()) })
+			run(v, func() { usurped <- usurp(how, v.pidfd()) })
 		}()
 		select {
 		case <-ended:
@@ -313,7 +313,7 @@ func losePidfds(args []string) {
 			childtest.Complain("%s: computed for %v", when, used)
 		}
 		v.judge(when)
-		u.leave(when)
+		(<-usurped).leave(when) // the loss may be noticed in the middle of it
 	}
 	awaitCensus(before)
 }
@@ -447,8 +447,8 @@ func loseEpoll(args []string) {
 		return
 	}
 	for when, next := range map[string]func(waiting, idle victim){
-		"Start":   func(_, _ victim) { startVictim(ward.Attr{}).finish() },
-		"Wait":    func(_, idle victim) { idle.finish() },
+		"Start": func(_, _ victim) { startVictim(ward.Attr{}).finish() },
+		"Wait":  func(_, idle victim) { idle.finish() },
 		"TryWait": func(waiting, _ victim) {
 			for _, err := waiting.TryWait(); err == ward.ErrRunning; _, err = waiting.TryWait() {
 				time.Sleep(time.Millisecond)
