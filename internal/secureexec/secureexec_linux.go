@@ -7,16 +7,22 @@ import "golang.org/x/sys/unix"
 const atSecure = 23
 
 func required() bool {
-	vector, err := unix.Auxv()
-	if err != nil {
-		return Own().differ()
-	}
+	vector, _ := unix.Auxv()
 	for _, entry := range vector {
 		if entry[0] == atSecure {
 			return entry[1] != 0
 		}
 	}
-	return Own().differ()
+	return Own().differ() || !dumpable()
+}
+
+// dumpable reports whether the program was so at its start, as it is not in
+// secure-execution mode, unless fs.suid_dumpable is 1. The Go runtime does not find the
+// auxiliary vector when ld.so has removed a variable, such as TMPDIR, from the
+// environment before it, and then may not read /proc/self/auxv.
+func dumpable() bool {
+	flag, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return err == nil && flag == 1
 }
 
 func hasCapabilities(path string) bool {
