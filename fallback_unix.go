@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/wardproc/ward/internal/inheritable"
 	"github.com/wardproc/ward/internal/lockorder"
 	"github.com/wardproc/ward/internal/mux"
 )
@@ -43,10 +44,7 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	defer w.Close()
 	sysattr := attr.procAttr()
-	for len(sysattr.Files) < 3 {
-		sysattr.Files = append(sysattr.Files, ^uintptr(0))
-	}
-	sysattr.Files = append(sysattr.Files, w.Fd())
+	addLifeline(sysattr, w, attr.InheritDescriptors)
 	path, putBack := aside(name, len(attr.Files), sysattr.Files)
 	defer putBack()
 	var pid int
@@ -66,6 +64,18 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 		p.tree = &group{signal: b.signalNumber}
 	}
 	return p, p.adopt(func() error { b.watch(p); return nil }, nil)
+}
+
+// addLifeline gives the child the pipe: as the first number after its files that is
+// none of 0 to 2 and, if it inherits, of no descriptor that it is to have.
+func addLifeline(sysattr *syscall.ProcAttr, w *os.File, inherits bool) {
+	for len(sysattr.Files) < 3 {
+		sysattr.Files = append(sysattr.Files, ^uintptr(0))
+	}
+	for inherits && inheritable.Is(len(sysattr.Files)) {
+		sysattr.Files = append(sysattr.Files, uintptr(len(sysattr.Files))) // itself
+	}
+	sysattr.Files = append(sysattr.Files, w.Fd())
 }
 
 // watch has the exit noticed by the pipe and by the sweeps.

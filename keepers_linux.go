@@ -17,13 +17,15 @@ import (
 )
 
 // spawnKept is the spawner of a child of the keeper.
-func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
+func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, fd int, err error,
+) {
 	const attempts = 3 // more keepers than that nobody kills by mistake
 	for range attempts {
 		if b.keeper, err = keepers.acquire(); err != nil {
 			return 0, 0, err
 		}
-		if pid, fd, err = b.keeper.Child(name, argv, attr); err == nil {
+		if pid, fd, err = b.keeper.Child(name, argv, attr, inherits); err == nil {
 			return pid, fd, nil
 		}
 		gone := b.keeper.Gone()

@@ -164,7 +164,7 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 	}
 	b.release, err = around(sys, func() (err error) {
 		var fd int
-		if pid, fd, err = by(name, argv, sysattr); err == nil {
+		if pid, fd, err = by(name, argv, sysattr, attr.InheritDescriptors); err == nil {
 			b.fd = pidfds.Own(fd, pid)
 		}
 		return err

@@ -313,7 +313,7 @@ func changeAndCompare(change string) {
 	}
 	delete(want, "PPid")
 	delete(got, "PPid")
-	if lines := differ(want, got, 0); len(lines) > 0 {
+	if lines := differ(want, got, 0, false); len(lines) > 0 {
 		childtest.Complain("%s", strings.Join(lines, "\n"))
 	}
 }

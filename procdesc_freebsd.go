@@ -150,7 +150,7 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 	b := new(procdesc)
 	var pid int
 	_, err := arrange(attr.Sys, func() (err error) {
-		pid, b.fd, err = spawn.Child(name, argv, sysattr, flags)
+		pid, b.fd, err = spawn.Child(name, argv, sysattr, attr.InheritDescriptors, flags)
 		return err
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ var ways = []way{
 	{name: "os.StartProcess", start: startOS},
 	{name: "backend=kqueue", start: forced("backend=kqueue")},
 	{name: "backend=procdesc", start: forced("backend=procdesc"), closes: true},
+	{name: "inherit", start: inheriting(forced("backend=procdesc")), inherits: true},
 }
 
 // What TestSpawnProgramDoesWhatTheStandardLibraryDoes has of the system: how many
@@ -120,7 +121,7 @@ func blockUSR2(*testing.T) (restore func()) {
 func reportSelf([]string) {
 	out := selftest.Number(os.Getenv(reportVariable))
 	report := make(map[string]string)
-	for fd := range 1200 {
+	for fd := range 1600 {
 		var st unix.Stat_t
 		if unix.Fstat(fd, &st) == nil {
 			report[fmt.Sprintf("fd %d", fd)] = fmt.Sprintf("mode %#o, device %d, inode %d",

@@ -12,22 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A spawner makes a child that runs a program, and returns its pidfd.
-type spawner func(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error)
+// A spawner makes a child that runs a program, and returns its pidfd. If the child
+// inherits, it gets the descriptors without close-on-exec.
+type spawner func(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, fd int, err error,
+)
 
 // An arranger is arrange, or like it.
 type arranger func(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error)
 
 // spawnChild is the spawner of ordinary children: a spawn program where that covers
 // what attr asks for, else the standard library's way. Both do the same; only, a
-// spawn program gives the child no descriptor but Files, and one that changes ids
-// leaves the program's dumpable flag alone.
-func spawnChild(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
+// spawn program gives a child that does not inherit no descriptor but Files, and one
+// that changes ids leaves the program's dumpable flag alone.
+func spawnChild(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, fd int, err error,
+) {
 	set, _ := environment()
 	if set.spawn == "std" || spawn.Works() != nil || !spawn.Covers(attr) {
 		return spawnStd(name, argv, attr)
 	}
-	pid, fd, err = spawn.Child(name, argv, attr)
+	pid, fd, err = spawn.Child(name, argv, attr, inherits)
 	if err == spawn.ErrNotApart {
 		return spawnStd(name, argv, attr)
 	}

@@ -34,6 +34,12 @@ var ways = []way{
 	{name: "spawn=fast", start: forced(""), closes: true},
 	{name: "private", start: startPrivate(""), private: true, closes: true},
 	{name: "private=keeper", start: startPrivate("private=keeper"), private: true, closes: true},
+	{name: "inherit", start: inheriting(forced("")), inherits: true},
+	{name: "private, inherit", start: inheriting(startPrivate("")), private: true, inherits: true},
+	{
+		name: "private=keeper, inherit", start: inheriting(startPrivate("private=keeper")),
+		private: true, inherits: true,
+	},
 }
 
 func startPrivate(settings string) func(spec) (int, func(), error) {

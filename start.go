@@ -16,10 +16,8 @@ type Attr struct {
 	// with their index as descriptor number (a nil entry is a closed one), and
 	// whatever else the system offers. Start does not change *Sys.
 	//
-	// On Linux, where a spawn program starts the child (see Capabilities), it
-	// has no open descriptor but Files, not even one without the close-on-exec
-	// flag. On FreeBSD a child that a spawn program starts has no descriptor but
-	// Files, either.
+	// A child that a spawn program starts (see Capabilities) has no open descriptor
+	// but Files, not even one without the close-on-exec flag: see InheritDescriptors.
 	//
 	// On Linux, Sys.Pdeathsig is sent when the program dies. With os/exec it is sent
 	// when the thread ends that started the child. So it is here, if the goroutine
@@ -42,6 +40,20 @@ type Attr struct {
 	Env   []string
 	Files []*os.File
 	Sys   *syscall.SysProcAttr
+
+	// InheritDescriptors asks for a child that gets what the program has open without
+	// the close-on-exec flag, too, at the same numbers, but for 0 to 2 and those that
+	// Files takes: make's jobserver, say. Package exec sets it. It is never refused.
+	//
+	// On Linux a spawn program passes on the numbers below 1024. It copies all that is
+	// open there, so that the start takes longer, the more that is. On FreeBSD it knows
+	// no bound. Both hold [syscall.ForkLock] until the child has its copy.
+	//
+	// The standard library's way to start a child, and so every other Unix, passes on
+	// all such descriptors with the field or without. On Windows the field has no
+	// effect, as with package os: Sys.AdditionalInheritedHandles names handles to pass
+	// on.
+	InheritDescriptors bool
 
 	// Private asks for a child that no other code in the program can wait for
 	// and that raises no SIGCHLD. On Windows every child is one. Elsewhere it
@@ -143,8 +155,8 @@ type Attr struct {
 // know, is not tried again.
 //
 // On the fallback backend the child has one more open descriptor, the first
-// number after Files and not below 3: it must keep it for its exit to be
-// noticed at once.
+// number after Files and not below 3 that it does not inherit: it must keep it for its
+// exit to be noticed at once.
 func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)

@@ -32,6 +32,7 @@ func TestRandomCommandsEndAsWithOSExec(t *testing.T) {
 	}
 	world := newWorld(t)
 	for seed := range uint64(n) {
+		closeAll := world.inherit(seed)
 		before := descriptors()
 		std := world.run(seed, newStd)
 		own := world.run(seed, newOwn)
@@ -43,6 +44,7 @@ func TestRandomCommandsEndAsWithOSExec(t *testing.T) {
 				t.Errorf("seed %d: %v left %s open", seed, world.wish(seed), fd)
 			}
 		}
+		closeAll()
 	}
 }
 
@@ -61,6 +63,7 @@ func init() {
 		input, _ := io.ReadAll(os.Stdin)
 		_, err := os.NewFile(3, "extra").Stat()
 		fmt.Printf("%q %s %s %q %d %v ", args, dir, os.Getenv("PWD"), os.Getenv("WARD_TEST_VALUE"), len(input), err == nil)
+		fmt.Print(inherited(), " ")
 		fmt.Fprint(os.Stderr, strings.Repeat("e", 70_000)[:selftest.Number(args[1])])
 		if args[0] == "signal" {
 			self, _ := os.FindProcess(os.Getpid())
@@ -118,11 +121,19 @@ func (*world) wish(seed uint64) wish {
 		Env:     pick("nil", "own", "twice", "strange", "NUL"),
 		Input:   pick("nil", "text", "large", "failing", "file", "pipe", "pipe and set"),
 		Output:  pick("buffers", "nil", "one", "file", "failing", "incomparable", "pipe"),
-		Extra:   pick("none", "file", "nil"),
+		Extra:   pick("none", "file", "nil", "many"),
 		Context: pick("none", "live", "ended", "cancel without"),
 		Call:    pick("Run", "Output", "CombinedOutput", "twice", "Wait first"),
 		Sys:     pick("nil", "missing terminal", "two terminals", "no terminal"),
 	}
+}
+
+// many is so many files that some take the numbers of descriptors that would be
+// inherited.
+func (w *world) many() []*os.File {
+	files := make([]*os.File, 60)
+	files[0], files[38], files[59] = w.file, w.file, w.file
+	return files
 }
 
 // A commander is an *exec.Cmd or an *osexec.Cmd.
@@ -260,8 +271,10 @@ func (w *world) fields(wish wish) fields {
 			"file":         w.file,
 			"pipe and set": strings.NewReader(""),
 		}[wish.Input],
-		extraFiles: map[string][]*os.File{"file": {w.file}, "nil": {nil, w.file}}[wish.Extra],
-		sys:        attributes[wish.Sys],
+		extraFiles: map[string][]*os.File{
+			"file": {w.file}, "nil": {nil, w.file}, "many": w.many(),
+		}[wish.Extra],
+		sys: attributes[wish.Sys],
 	}
 }
 

@@ -67,6 +67,8 @@ func (c *Cmd) startProcess() (*Process, error) {
 		Private:          c.Private,
 		KillOnParentExit: c.KillOnParentExit,
 		Tree:             c.Tree,
+
+		InheritDescriptors: true,
 	})
 	if err != nil {
 		return nil, err

@@ -81,9 +81,13 @@ type Poller struct{ after[Mux] }
 // a trial has a goroutine of its own and may take no lock before this one.
 type Probe struct{ after[Poller] }
 
+// Forks is of spawn's forkLock.mu, which guards who holds syscall.ForkLock. It is taken
+// with nothing held, and below it is only the release of that lock.
+type Forks struct{ after[Probe] }
+
 // Copying is of exec's copying.mu, which guards the streams that are copied. It is
 // last because it is taken alone, and nothing is taken under it.
-type Copying struct{ after[Probe] }
+type Copying struct{ after[Forks] }
 
 // nothing comes before the first.
 type nothing struct{}

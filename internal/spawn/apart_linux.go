@@ -70,6 +70,7 @@ func (p *program) runApart(m maker) (pid, pidfd int, err error) {
 	c.flags |= unix.CLONE_VFORK | unix.CLONE_PARENT | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID
 	c.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	c.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
+	defer p.holdForkLock()()
 	if err := m.clone(s); err != nil && p.between.pid == 0 {
 		return 0, 0, err
 	}

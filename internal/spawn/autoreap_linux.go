@@ -13,8 +13,10 @@ import (
 // AutoreapedChild is Child for a child that the kernel reaps by itself: no wait
 // sees it and it raises no SIGCHLD. Its exit is a hang-up of the pidfd, which
 // then tells the status. Requires what Autoreaps says.
-func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
-	return makeChild(autoreaped{}, name, argv, attr)
+func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, pidfd int, err error,
+) {
+	return makeChild(autoreaped{}, name, argv, attr, inherits)
 }
 
 // Autoreaps tells whether the system has CLONE_AUTOREAP, Linux 7.1, besides

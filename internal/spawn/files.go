@@ -2,7 +2,10 @@
 
 package spawn
 
-import "golang.org/x/sys/unix"
+import (
+	"github.com/wardproc/ward/internal/inheritable"
+	"golang.org/x/sys/unix"
+)
 
 // none is where there is no descriptor.
 const none = -1
@@ -10,9 +13,9 @@ const none = -1
 // keepProgram has the child keep, until its exec, the file whose descriptor the
 // program's path names: a number beyond the child's own files, which as with package
 // syscall are what their numbers mean.
-func (p *script) keepProgram(name string) {
+func (p *script) keepProgram(name string, files int) {
 	p.kept = none
-	if fd, _, ok := FileOf(name); ok && fd >= len(p.sources) {
+	if fd, _, ok := FileOf(name); ok && fd >= files {
 		p.kept = fd
 	}
 }
@@ -54,21 +57,18 @@ func (p *script) setSources(files []uintptr) {
 }
 
 // moveFiles moves the files to where the child is to find them. The numbers from
-// spare on are free, but for the one that is kept.
-func (p *script) moveFiles(spare int) {
-	// First out of the way: a file whose number a file before it will take.
-	spare = max(spare, len(p.sources))
+// first on are free, or of descriptors that the child does not get, but for the one that
+// is kept.
+func (p *script) moveFiles(first int) {
+	p.spare = max(p.spare, first, len(p.sources))
 	for _, source := range p.sources {
-		spare = max(spare, source+1)
+		p.spare = max(p.spare, source+1)
 	}
+	// First out of the way: a file whose number a file before it will take.
 	for i, source := range p.sources {
 		if source >= 0 && source < i {
-			if spare == p.kept {
-				spare++
-			}
-			p.dupCloseOnExec(source, spare)
-			p.sources[i] = spare
-			spare++
+			p.sources[i] = p.takeSpare()
+			p.dupCloseOnExec(source, p.sources[i])
 		}
 	}
 	for i, source := range p.sources {
@@ -81,4 +81,27 @@ func (p *script) moveFiles(spare int) {
 			p.dup(source, i)
 		}
 	}
+}
+
+// standardFiles is the number of descriptors that are not inherited: those that are
+// none of the child's files are closed, as package syscall does.
+const standardFiles = 3
+
+// closeStandard closes what is left of them.
+func (p *script) closeStandard() {
+	for fd := len(p.sources); fd < standardFiles; fd++ {
+		p.add("close", wantAnything, unix.SYS_CLOSE, uintptr(fd))
+	}
+}
+
+// isInheritable is a variable for a test, which has a table of its own.
+var isInheritable = inheritable.Is
+
+// takeSpare returns a number at which the child needs nothing.
+func (p *script) takeSpare() int {
+	for p.spare == p.kept || p.inherits && isInheritable(p.spare) {
+		p.spare++
+	}
+	p.spare++
+	return p.spare - 1
 }

@@ -102,11 +102,15 @@ var fetches = probe.Probe{Try: func() error {
 	})
 }}
 
-// mayFetch reports whether a child of this thread can fetch the files. One in
-// another pid namespace does not see its parent; and as the first one there it
-// must not be wasted on an attempt.
-func mayFetch(files []uintptr) bool {
-	return tableEnd(files) > lowFiles && sharesPIDNamespace() && Fetches() == nil
+// mayFetch reports whether a child of this thread can fetch the files, and some are
+// not among those that it copies anyhow. One in another pid namespace does not see its parent; and
+// as the first one there it must not be wasted on an attempt.
+func mayFetch(files []uintptr, inherits bool) bool {
+	cheap := lowFiles
+	if inherits {
+		cheap = inheritedFiles
+	}
+	return tableEnd(files) > cheap && sharesPIDNamespace() && Fetches() == nil
 }
 
 // sharesPIDNamespace reports whether a child of this thread is known to be in the
@@ -119,9 +123,14 @@ func sharesPIDNamespace() bool {
 }
 
 // placeFiles moves the files to where the child is to find them and closes all
-// else, but for what the program's path names, which the exec closes.
+// else that the child does not inherit, but for what the program's path names, which the
+// exec closes.
 func (p *program) placeFiles() {
 	p.moveFiles(0)
+	if p.inherits {
+		p.closeStandard()
+		return // the exec closes the rest
+	}
 	p.closeOthers(p.kept)
 }
 

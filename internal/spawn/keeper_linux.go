@@ -129,8 +129,10 @@ func Keeps() error {
 // Child is the package's Child for one of the keeper's. It takes from it, and not from the
 // calling thread, its namespaces, cgroup, scheduling and security modules. The
 // error is ErrGone if the keeper is.
-func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
-	return makeChild(k, name, argv, attr)
+func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, pidfd int, err error,
+) {
+	return makeChild(k, name, argv, attr, inherits)
 }
 
 // PID returns the keeper's process id.

@@ -62,7 +62,7 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, pipe
 		p.vectors[firstArg] = p.str(nameString) // as package syscall does here
 	}
 	p.setSources(attr.Files)
-	p.keepProgram(name)
+	p.keepProgram(name, len(attr.Files))
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}
@@ -98,9 +98,14 @@ func (p *program) build(name string, argv []string, attr *syscall.ProcAttr, pipe
 }
 
 // placeFiles moves the files to where the child is to find them and closes all
-// else, but for the pipe and what the program's path names, which the exec closes.
+// else that the child does not inherit, but for the pipe and what the program's path
+// names, which the exec closes.
 func (p *program) placeFiles(pipe int) {
 	p.moveFiles(pipe + 1)
+	if p.inherits {
+		p.closeStandard()
+		return // the exec closes the rest
+	}
 	p.closeOthers(min(pipe, p.kept), max(pipe, p.kept))
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/inheritable"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
@@ -68,17 +69,22 @@ func (p *program) model(t *testing.T, child table, pipe int) table {
 	return child
 }
 
-// FuzzFiles checks that each child would have just the files it is given. The
-// bytes are the numbers of the files; 255 is none.
+// FuzzFiles checks that each child would have just the files it is given, and what it
+// inherits. The bytes are the numbers of the files; 255 is none.
 func FuzzFiles(f *testing.F) {
-	f.Add([]byte{}, byte(0))
-	f.Add([]byte{0, 1, 2}, byte(3))
-	f.Add([]byte{2, 1, 0}, byte(3))
-	f.Add([]byte{1, 2, 0, 255, 255, 1, 1}, byte(9))
-	f.Add([]byte{200, 0, 201, 0, 255, 3}, byte(7))
-	f.Add([]byte{5, 4, 3, 2, 1, 0, 0}, byte(100))
-	f.Fuzz(func(t *testing.T, numbers []byte, above byte) {
-		pipe := len(numbers) + int(above)
+	for _, inherits := range []bool{false, true} {
+		f.Add([]byte{}, byte(0), inherits)
+		f.Add([]byte{0, 1, 2}, byte(3), inherits)
+		f.Add([]byte{2, 1, 0}, byte(3), inherits)
+		f.Add([]byte{1, 2, 0, 255, 255, 1, 1}, byte(9), inherits)
+		f.Add([]byte{200, 0, 201, 0, 255, 3}, byte(7), inherits)
+		f.Add([]byte{5, 4, 3, 2, 1, 0, 0}, byte(100), inherits)
+	}
+	f.Fuzz(func(t *testing.T, numbers []byte, above byte, inherits bool) {
+		pipe := max(len(numbers), standardFiles) + int(above)
+		flagged := func(fd int) bool { return fd%3 != 0 }
+		isInheritable = func(fd int) bool { return fd < 255 && fd != pipe && !flagged(fd) }
+		defer func() { isInheritable = inheritable.Is }()
 		attr := new(syscall.ProcAttr)
 		want := table{}
 		for i, number := range numbers {
@@ -89,13 +95,19 @@ func FuzzFiles(f *testing.F) {
 			attr.Files = append(attr.Files, uintptr(number))
 			want[i] = entry{file: int(number)}
 		}
+		for fd := max(len(numbers), standardFiles); inherits && fd < 255; fd++ {
+			if isInheritable(fd) {
+				want[fd] = entry{file: fd}
+			}
+		}
 		p := new(program)
 		for range 2 { // reuse changes nothing
 			child := table{}
 			for fd := range 255 {
-				child[fd] = entry{fd, fd%3 != 0}
+				child[fd] = entry{fd, flagged(fd)}
 			}
 			child[pipe] = entry{pipe, true}
+			p.inherits = inherits
 			if err := p.build("program", nil, attr, pipe); err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +159,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 		"ioctl(TIOCNOTTY)": {Files: []uintptr{}, Sys: &syscall.SysProcAttr{Noctty: true}},
 		"execve":           {},
 	} {
-		pid, fd, err := Child("/nowhere", nil, attr, Daemon)
+		pid, fd, err := Child("/nowhere", nil, attr, false, Daemon)
 		if want := call + ": "; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("pid %d, descriptor %d: error %q does not begin with %q", pid, fd, fmt.Sprint(err), want)
 		}
@@ -157,7 +169,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 func TestStartedChildEndsAsAsked(t *testing.T) {
 	path, argv, env := selftest.Command("exit", "23")
 	for range 20 {
-		pid, fd, err := Child(path, argv, &syscall.ProcAttr{Env: env}, Daemon)
+		pid, fd, err := Child(path, argv, &syscall.ProcAttr{Env: env}, false, Daemon)
 		if err != nil {
 			t.Fatal(err)
 		}

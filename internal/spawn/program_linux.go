@@ -18,6 +18,7 @@ type program struct {
 	shared  shared
 	limit   filelimit.Limit
 	fetched int // the number of the last file fetched from the parent
+	told    int // the step of tellTable
 
 	apart    bool // the child has memory of its own
 	branches bool // the first step is a branch
@@ -71,8 +72,12 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 		}
 		p.setApart()
 	}
-	p.takeTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
-	p.keepProgram(name)
+	p.keepProgram(name, len(attr.Files))
+	if p.inherits {
+		p.inheritTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
+	} else {
+		p.takeTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
+	}
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}

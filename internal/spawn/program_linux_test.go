@@ -12,6 +12,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/inheritable"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +29,7 @@ type entry struct {
 // and returns what the child has after its exec.
 func (p *program) model(t *testing.T, parent table) table {
 	child := table{}
-	pidfd := -1
+	const parentItself = -1
 	lowest := func() int {
 		for fd := 0; ; fd++ {
 			if _, used := child[fd]; !used {
@@ -58,11 +59,10 @@ func (p *program) model(t *testing.T, parent table) table {
 			}
 		case unix.SYS_PIDFD_OPEN:
 			result = lowest()
-			pidfd = result
-			child[result] = entry{-1, true}
+			child[result] = entry{parentItself, true}
 		case unix.SYS_PIDFD_GETFD:
 			e, open := parent[int(a[1])]
-			if int(a[0]) != pidfd || !open {
+			if child[int(a[0])].file != parentItself || !open {
 				t.Fatalf("step %d: pidfd_getfd(%d, %d)", i, a[0], a[1])
 			}
 			result = lowest()
@@ -97,20 +97,30 @@ func (p *program) model(t *testing.T, parent table) table {
 	return child
 }
 
-// FuzzFiles checks that each child would have just the files it is given. The
-// bytes are the numbers of the files; 255 is none.
+// spread makes numbers beyond inheritedFiles of bytes.
+const spread = 5
+
+// FuzzFiles checks that each child would have just the files it is given, and what it
+// inherits. The bytes are the numbers of the files, divided by spread; 255 is none.
 func FuzzFiles(f *testing.F) {
-	f.Add([]byte{}, false)
-	f.Add([]byte{0, 1, 2}, false)
-	f.Add([]byte{2, 1, 0}, false)
-	f.Add([]byte{1, 2, 0, 255, 255, 1, 1}, true)
-	f.Add([]byte{200, 0, 201, 0, 255, 3}, false)
-	f.Add([]byte{5, 4, 3, 2, 1, 0, 0}, true)
-	f.Fuzz(func(t *testing.T, numbers []byte, copyFiles bool) {
+	for _, inherits := range []bool{false, true} {
+		f.Add([]byte{}, false, inherits)
+		f.Add([]byte{0, 1, 2}, false, inherits)
+		f.Add([]byte{2, 1, 0}, false, inherits)
+		f.Add([]byte{1, 2, 0, 255, 255, 1, 1}, true, inherits)
+		f.Add([]byte{250, 0, 251, 0, 255, 3}, false, inherits)
+		f.Add([]byte{250, 0, 251, 0, 255, 3}, true, inherits)
+		f.Add([]byte{251}, false, inherits)
+		f.Add([]byte{250, 1}, false, inherits)
+		f.Add([]byte{5, 4, 3, 2, 1, 0, 0}, true, inherits)
+	}
+	f.Fuzz(func(t *testing.T, numbers []byte, copyFiles, inherits bool) {
 		parent := table{}
-		for fd := range 255 {
+		for fd := range 255 * spread {
 			parent[fd] = entry{fd, fd%3 != 0}
 		}
+		isInheritable = func(fd int) bool { return fd < len(parent) && !parent[fd].closeOnExec }
+		defer func() { isInheritable = inheritable.Is }()
 		attr := new(syscall.ProcAttr)
 		want := table{}
 		for i, number := range numbers {
@@ -118,11 +128,23 @@ func FuzzFiles(f *testing.F) {
 				attr.Files = append(attr.Files, closed)
 				continue
 			}
-			attr.Files = append(attr.Files, uintptr(number))
-			want[i] = entry{file: int(number)}
+			attr.Files = append(attr.Files, uintptr(number)*spread)
+			want[i] = entry{file: int(number) * spread}
+		}
+		if inherits {
+			end := inheritedFiles
+			if copyFiles {
+				end = max(end, tableEnd(attr.Files))
+			}
+			for fd := max(len(numbers), standardFiles); fd < end; fd++ {
+				if e := parent[fd]; !e.closeOnExec {
+					want[fd] = e
+				}
+			}
 		}
 		p := new(program)
 		for range 2 { // reuse changes nothing
+			p.inherits = inherits
 			if err := p.build(visible{}, "program", nil, attr, copyFiles); err != nil {
 				t.Fatal(err)
 			}
@@ -238,7 +260,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 		"chroot": {Sys: &syscall.SysProcAttr{Chroot: "/nowhere"}},
 		"execve": {},
 	} {
-		_, _, err := Child("/nowhere", nil, attr)
+		_, _, err := Child("/nowhere", nil, attr, false)
 		if want := call + ": "; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %q does not begin with %q", fmt.Sprint(err), want)
 		}

@@ -33,7 +33,10 @@ type script struct {
 	vectors []uintptr
 	groups  []uint32
 	sources []int // where in the child's table each of its files is
-	kept    int   // the descriptor that the program's path names, or none
+	spare   int   // the number from which on the next spare one is looked for
+
+	inherits bool // the child gets the descriptors without close-on-exec, too
+	kept     int  // the descriptor that the program's path names, or none
 }
 
 // keepStrings is the most memory that a program in a pool may hold.
@@ -44,6 +47,8 @@ func (p *script) reset() {
 	p.steps = p.steps[:0]
 	p.calls = p.calls[:0]
 	p.groups = nil
+	p.spare = 0
+	p.inherits = false
 	if cap(p.strings) > keepStrings {
 		p.strings, p.vectors = nil, nil
 	}

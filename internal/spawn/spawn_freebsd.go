@@ -59,15 +59,19 @@ type failure struct {
 //go:noescape
 func pdfork(s *shared) int
 
-// Child makes a child that executes the program name. It covers what Covers says. flags is Daemon or
-// 0. The descriptor is close-on-exec; the caller owns it and the child, which is
+// Child makes a child that executes the program name. It covers what Covers says. If it
+// inherits, it gets the descriptors without close-on-exec, too. flags is Daemon or 0.
+// The descriptor is close-on-exec; the caller owns it and the child, which is
 // to be waited for by its number. The error is an *Error, or syscall.EINVAL for
 // a string that holds a NUL.
-func Child(name string, argv []string, attr *syscall.ProcAttr, flags int) (pid, fd int, err error) {
+func Child(name string, argv []string, attr *syscall.ProcAttr, inherits bool, flags int) (
+	pid, fd int, err error,
+) {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
 	defer p.reset()
-	read, write, err := reportPipe(len(attr.Files))
+	p.inherits = inherits
+	read, write, err := reportPipe(max(len(attr.Files), standardFiles))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -109,7 +113,7 @@ func (p *program) run(read, write, flags int) (pid, fd int, err error) {
 	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
 	s.flags = uintptr(flags | closeOnExec)
 	s.pipe = uintptr(write)
-	pid = pdfork(s)
+	pid = p.fork()
 	runtime.KeepAlive(p)
 	unix.Close(write)
 	if pid < 0 {
@@ -122,6 +126,18 @@ func (p *program) run(read, write, flags int) (pid, fd int, err error) {
 		return 0, 0, err
 	}
 	return pid, fd, nil
+}
+
+// fork makes the child, which has a copy of the table from the start.
+func (p *program) fork() (pid int) {
+	if !p.inherits || !forks.enter() {
+		return pdfork(&p.shared)
+	}
+	pid = pdfork(&p.shared)
+	forks.mu.Lock()
+	defer forks.mu.Unlock()
+	forks.leave()
+	return pid
 }
 
 // report waits for the exec, or for what the child says of its failure. A child

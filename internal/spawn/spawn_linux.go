@@ -46,6 +46,7 @@ type shared struct {
 type failure struct {
 	errno uintptr
 	step  uintptr // its address, and 0 if none failed
+	table uint64  // not 0 once the child has its table: see tellTable
 }
 
 // cloneArgs is struct clone_args of clone(2).
@@ -97,10 +98,12 @@ func exitsyscall()
 
 // Child makes a child that executes the program name. It covers what Covers says. The
 // pidfd is close-on-exec; the caller owns it and the child, which is waited for like
-// any other. The error is an *Error, or syscall.EINVAL for a string that holds
-// a NUL.
-func Child(name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
-	return makeChild(visible{}, name, argv, attr)
+// any other. If it inherits, it gets the descriptors without close-on-exec, too: see
+// inheritTable. The error is an *Error, or syscall.EINVAL for a string that holds a NUL.
+func Child(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, pidfd int, err error,
+) {
+	return makeChild(visible{}, name, argv, attr, inherits)
 }
 
 // A maker is the parent of the child that a spawn program makes.
@@ -120,14 +123,16 @@ type maker interface {
 	reap(pidfd int)
 }
 
-func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr) (pid, pidfd int, err error) {
+func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+	pid, pidfd int, err error,
+) {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
-	pid, pidfd, err = p.attempt(m, name, argv, attr, !mayFetch(attr.Files))
+	pid, pidfd, err = p.attempt(m, name, argv, attr, inherits, !mayFetch(attr.Files, inherits))
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == callFetch {
 		// It worked when it was tried. Now take the way that always does.
-		pid, pidfd, err = p.attempt(m, name, argv, attr, true)
+		pid, pidfd, err = p.attempt(m, name, argv, attr, inherits, true)
 	}
 	return pid, pidfd, err
 }
@@ -135,8 +140,13 @@ func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr) (pid
 var programs = sync.Pool{New: func() any { return new(program) }}
 
 // attempt makes the child in one of the two ways to get at files with high numbers.
-func (p *program) attempt(m maker, name string, argv []string, attr *syscall.ProcAttr, copyFiles bool) (pid, pidfd int, err error) {
+func (p *program) attempt(
+	m maker, name string, argv []string, attr *syscall.ProcAttr, inherits, copyFiles bool,
+) (
+	pid, pidfd int, err error,
+) {
 	defer p.reset()
+	p.inherits = inherits
 	if err := p.build(m, name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
 	}
@@ -155,6 +165,7 @@ func (p *program) run(m maker) (pid, pidfd int, err error) {
 	s.args.flags |= unix.CLONE_PARENT_SETTID
 	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
+	defer p.holdForkLock()()
 	if err := m.clone(s); err != nil && s.pid == 0 {
 		return 0, 0, err
 	}

@@ -25,6 +25,6 @@ func Works() error { return errors.ErrUnsupported }
 func Fetches() error { return errors.ErrUnsupported }
 
 // Child returns errors.ErrUnsupported.
-func Child(string, []string, *syscall.ProcAttr) (pid, pidfd int, err error) {
+func Child(string, []string, *syscall.ProcAttr, bool) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }

@@ -132,6 +132,11 @@
 // package os/exec would:
 //
 //	TestEachFileHasItsIndexAsNumber
+//	TestDescriptorsArePassedOnAtTheirNumbers
+//	TestDescriptorsThatWereOpenedAreInherited
+//	TestNoChildInheritsADescriptorThatIsHalfOpen
+//	TestForkLockIsFreeDuringASlowExec
+//	TestInheritingStartDoesNotWaitForAnotherOnesExec
 //	TestNilFileGivesNoHandle
 //	TestDescriptorOfTheProgramIsNotTheChilds
 //	TestStartWithCredentialLeavesTheProgramDumpable

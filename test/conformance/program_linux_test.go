@@ -88,6 +88,60 @@ func (p slowProgram) awaitExec(t *testing.T) {
 
 func (p slowProgram) release() { unix.FcntlInt(uintptr(p.lease), unix.F_SETLEASE, unix.F_UNLCK) }
 
+func TestForkLockIsFreeDuringASlowExec(t *testing.T) {
+	childtest.NeedSpawnPrograms(t)
+	for _, sys := range []*syscall.SysProcAttr{nil, ownCredential()} {
+		program := writeSlowProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
+		started := make(chan error, 1)
+		go func() {
+			started <- run(program.path, &ward.Attr{InheritDescriptors: true, Sys: sys})
+		}()
+		program.awaitExec(t)
+		free := make(chan struct{})
+		go func() {
+			defer close(free)
+			syscall.ForkLock.RLock()
+			//lint:ignore SA2001 it is enough to get it
+			syscall.ForkLock.RUnlock()
+		}()
+		select {
+		case <-free:
+		case <-time.After(10 * time.Second):
+			t.Error("syscall.ForkLock is held over the exec")
+		}
+		program.release()
+		if err := <-started; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestInheritingStartDoesNotWaitForAnotherOnesExec holds the lock as package syscall
+// does over an exec that hangs.
+func TestInheritingStartDoesNotWaitForAnotherOnesExec(t *testing.T) {
+	childtest.NeedSpawnPrograms(t)
+	ward.Capabilities()
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	before := time.Now()
+	h, err := childtest.TryStart(&ward.Attr{InheritDescriptors: true}, "exit", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-h.Done()
+	if d := time.Since(before); d > 10*time.Second {
+		t.Errorf("a start took %v", d)
+	}
+}
+
+// ownCredential is what the program has already, for whoever may set it.
+func ownCredential() *syscall.SysProcAttr {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{NoSetGroups: true}}
+}
+
 func TestGarbageCollectionGoesOnDuringASlowExec(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
 	program := writeSlowProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
