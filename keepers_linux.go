@@ -17,7 +17,7 @@ import (
 )
 
 // spawnKept is the spawner of a child of the keeper.
-func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, how spawn.How) (
 	pid, fd int, err error,
 ) {
 	const attempts = 3 // more keepers than that nobody kills by mistake
@@ -25,7 +25,7 @@ func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, in
 		if b.keeper, err = keepers.acquire(); err != nil {
 			return 0, 0, err
 		}
-		if pid, fd, err = b.keeper.Child(name, argv, attr, inherits); err == nil {
+		if pid, fd, err = b.keeper.Child(name, argv, attr, how); err == nil {
 			return pid, fd, nil
 		}
 		gone := b.keeper.Gone()
@@ -37,15 +37,15 @@ func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, in
 	return 0, 0, err
 }
 
-// arrangeKept is arrange for a child of the keeper, whose end is what the
+// arrangeKept is arrangeOn for a child of the keeper, whose end is what the
 // child gets its Pdeathsig at: that takes no thread of its own.
-func arrangeKept(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
+func arrangeKept(sys *syscall.SysProcAttr, makeChild func(parentThread bool) error) (release func(), err error) {
 	if sys != nil && sys.Pdeathsig != 0 {
 		same := *sys
 		same.Pdeathsig = 0
 		sys = &same
 	}
-	return arrange(sys, makeChild)
+	return arrangeOn(sys, makeChild)
 }
 
 // orphanGrace is how long an orphan may be left a zombie by whoever took it.
@@ -169,7 +169,7 @@ func (p *keeperPool) expire() {
 func (p *keeperPool) end(k *keeper) {
 	k.End()
 	delete(p.pids, k.PID())
-	parentthread.Release()
+	parentthread.Programs.Release()
 }
 
 // has reports whether a child of this number is a keeper.
@@ -182,15 +182,15 @@ func (p *keeperPool) has(pid int) bool {
 // startKeeper starts a keeper that dies with the program.
 func startKeeper() (*keeper, error) {
 	k := new(keeper)
-	parentthread.Hold()
-	err := parentthread.Call(func() (err error) {
+	parentthread.Programs.Hold()
+	err := parentthread.Programs.Call(func() (err error) {
 		k.Keeper, err = spawn.StartKeeper()
 		return err
 	})
 	if err == nil {
 		return k, nil
 	}
-	parentthread.Release()
+	parentthread.Programs.Release()
 	if probe.Refused(err) {
 		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
 	}

@@ -145,7 +145,7 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 // spawn makes the child. What can fail without it fails before it runs.
 func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err error) {
 	sys, sysattr := attr.Sys, attr.procAttr()
-	by, around := spawner(spawnChild), arranger(arrange)
+	by, around := spawner(spawnChild), arranger(arrangeOn)
 	if attr.Private {
 		if err := attr.terminalError(name); err != nil {
 			return 0, err
@@ -162,9 +162,10 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 			return 0, &Error{Op: "start", Err: os.NewSyscallError("eventfd", err)}
 		}
 	}
-	b.release, err = around(sys, func() (err error) {
+	b.release, err = around(sys, func(parentThread bool) (err error) {
 		var fd int
-		if pid, fd, err = by(name, argv, sysattr, attr.InheritDescriptors); err == nil {
+		how := spawn.How{Inherits: attr.InheritDescriptors, ParentThread: parentThread}
+		if pid, fd, err = by(name, argv, sysattr, how); err == nil {
 			b.fd = pidfds.Own(fd, pid)
 		}
 		return err

@@ -85,9 +85,18 @@ type Probe struct{ after[Poller] }
 // with nothing held, and below it is only the release of that lock.
 type Forks struct{ after[Probe] }
 
+// Starts is of spawn's startList.mu, which guards the starts that wait for their
+// children. It is taken with nothing held but the lock over an order to a keeper, and
+// nothing is taken under it.
+type Starts struct{ after[Forks] }
+
+// Reports is of spawn's reportList.mu, which guards the places for what children tell.
+// It is taken with nothing held, and held over mmap(2) only.
+type Reports struct{ after[Starts] }
+
 // Copying is of exec's copying.mu, which guards the streams that are copied. It is
 // last because it is taken alone, and nothing is taken under it.
-type Copying struct{ after[Forks] }
+type Copying struct{ after[Reports] }
 
 // nothing comes before the first.
 type nothing struct{}

@@ -12,7 +12,7 @@ import (
 var ranks = []rank{
 	OnThread{}, KeeperStart{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
 	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Keeper{}, Mux{}, Poller{}, Probe{},
-	Forks{}, Copying{},
+	Forks{}, Starts{}, Reports{}, Copying{},
 }
 
 func TestEachRankHasItsOwnPlace(t *testing.T) {

@@ -129,10 +129,10 @@ func Keeps() error {
 // Child is the package's Child for one of the keeper's. It takes from it, and not from the
 // calling thread, its namespaces, cgroup, scheduling and security modules. The
 // error is ErrGone if the keeper is.
-func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	return makeChild(k, name, argv, attr, inherits)
+	return makeChild(k, name, argv, attr, how.Inherits)
 }
 
 // PID returns the keeper's process id.
@@ -207,9 +207,13 @@ func (k *Keeper) prepare(p *program) {
 	}
 }
 
-func (k *Keeper) clone(s *shared) error {
+// clone takes a place only then: a keeper that has been stopped keeps its own children
+// waiting.
+func (k *Keeper) clone(p *program) error {
+	defer starts.enter(p, false)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	s := &p.shared
 	err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
 	if errno, ok := err.(syscall.Errno); ok {
 		return &Error{"clone3", errno}

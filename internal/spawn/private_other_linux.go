@@ -22,7 +22,7 @@ func StartKeeper() (*Keeper, error) { return nil, errors.ErrUnsupported }
 func Keeps() error { return errors.ErrUnsupported }
 
 // Child returns errors.ErrUnsupported.
-func (*Keeper) Child(string, []string, *syscall.ProcAttr, bool) (pid, pidfd int, err error) {
+func (*Keeper) Child(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }
 
@@ -45,6 +45,6 @@ func (*Keeper) End() {}
 func Autoreaps() error { return errors.ErrUnsupported }
 
 // AutoreapedChild returns errors.ErrUnsupported.
-func AutoreapedChild(string, []string, *syscall.ProcAttr, bool) (pid, pidfd int, err error) {
+func AutoreapedChild(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }
