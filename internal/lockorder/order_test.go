@@ -10,8 +10,8 @@ import (
 
 // ranks are all ranks, first to last.
 var ranks = []rank{
-	OnThread{}, KeeperStart{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
-	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Keeper{}, Mux{}, Poller{}, Probe{},
+	OnThread{}, KeeperStart{}, Keeper{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
+	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Mux{}, Poller{}, Probe{},
 	Forks{}, Starts{}, Reports{}, Copying{},
 }
 
