@@ -28,17 +28,17 @@ func newProcess(pid int, b backend) *process {
 }
 
 // adopt ends a start: the child becomes known, and watch has its exit heard of. If
-// watch fails, abandon ends the child, as nobody is to hear of it; it may be nil
-// for a watch that cannot fail.
-func (p *process) adopt(watch func() error, abandon func()) error {
+// watch fails, abandon kills the child, as nobody is to hear of it, and finish waits
+// for its end, which may take time; abandon may be nil for a watch that cannot fail.
+func (p *process) adopt(watch func() error, abandon func() (finish func())) error {
 	p.mu.Lock() // the exit may be heard of before watch is over
 	older := children.add(p)
 	claimTaken(p)
 	err := watch()
+	var finish func()
 	switch {
 	case err != nil:
-		abandon()
-		children.remove(p)
+		finish = abandon()
 		p.backend, p.err = nil, err // for an ExitHeard that waits for the lock
 	case p.tree != nil:
 		p.dropped = runtime.AddCleanup(p, resources.close, p.resources())
@@ -48,6 +48,8 @@ func (p *process) adopt(watch func() error, abandon func()) error {
 		older.supersede()
 	}
 	if err != nil {
+		finish()
+		children.remove(p)
 		return p.fail("start", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/wardproc/ward/internal/lockorder"
 )
@@ -73,7 +74,8 @@ type process struct {
 	done chan struct{} // closed when state and err are set for good
 
 	// mu guards the fields below. It is held over calls of the backend, none
-	// of which blocks: so a signal never meets a reaped process.
+	// of which blocks or waits for another process: so a signal never meets a reaped
+	// process, and a mux, which takes mu, hears of all exits in time.
 	mu      lockorder.Mutex[lockorder.Process]
 	backend backend // nil once it is closed
 	state   *State
@@ -110,7 +112,7 @@ func (p *process) Wait(ctx context.Context) (*State, error) {
 	case <-p.done:
 	case <-ctx.Done():
 		// The exit may have come first and its event not been heard yet.
-		if !p.reap() {
+		if !p.reapSoon() {
 			return nil, ctx.Err()
 		}
 	}
@@ -121,7 +123,7 @@ func (p *process) TryWait() (*State, error) {
 	if p.isClosed() {
 		return nil, p.fail("wait", ErrClosed)
 	}
-	if !p.reap() {
+	if !p.reapSoon() {
 		return nil, ErrRunning
 	}
 	return p.state, p.err
@@ -325,6 +327,29 @@ func (p *process) reap() bool {
 	return true
 }
 
+// reapSoon is reap for a caller that may wait for some milliseconds. A result that
+// another process is to give is there by then, unless somebody has stopped that.
+func (p *process) reapSoon() bool {
+	if p.reap() {
+		return true
+	}
+	var patience time.Duration
+	p.mu.Lock()
+	if b, ok := p.backend.(asker); ok && !p.exited() {
+		patience = b.patience()
+	}
+	p.mu.Unlock()
+	if patience <= 0 {
+		return false
+	}
+	select {
+	case <-p.done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}
+
 // releaseBackend closes the backend once nothing needs it. The caller holds mu.
 func (p *process) releaseBackend() {
 	_, treeUsesIt := p.tree.(backendUser)
@@ -399,7 +424,8 @@ func (p *process) fail(op string, err error) error {
 // that owns it, p, holds its mutex over all calls but block, and makes none after
 // close. A backend does not refer to its process once that has exited.
 type backend interface {
-	// reap returns the result, or ErrRunning. It must not block.
+	// reap returns the result, or ErrRunning. It must not block, nor wait for
+	// anything that another process can delay.
 	reap(p *process) (*State, error)
 
 	// signal must not block. It reaches this child or nobody, and returns
@@ -434,6 +460,10 @@ type verifier interface{ verify(p *process) error }
 
 // A loser is a backend that can go on when its watch is lost.
 type loser interface{ lost(p *process) }
+
+// An asker is a backend whose result comes from another process. patience is how much
+// longer that usually takes at most, and 0 if there is nothing to wait for.
+type asker interface{ patience() time.Duration }
 
 // A blocker is a backend that can wait on a thread. block returns when the
 // child has exited, and has been reaped, or after some milliseconds. It is called

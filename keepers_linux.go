@@ -12,12 +12,14 @@ import (
 	"github.com/wardproc/ward/internal/lockorder"
 	"github.com/wardproc/ward/internal/mux"
 	"github.com/wardproc/ward/internal/parentthread"
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"github.com/wardproc/ward/internal/probe"
 	"github.com/wardproc/ward/internal/spawn"
+	"golang.org/x/sys/unix"
 )
 
 // spawnKept is the spawner of a child of the keeper.
-func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, how spawn.How) (
 	pid, fd int, err error,
 ) {
 	const attempts = 3 // more keepers than that nobody kills by mistake
@@ -25,7 +27,7 @@ func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, in
 		if b.keeper, err = keepers.acquire(); err != nil {
 			return 0, 0, err
 		}
-		if pid, fd, err = b.keeper.Child(name, argv, attr, inherits); err == nil {
+		if pid, fd, err = b.keeper.Child(name, argv, attr, how); err == nil {
 			return pid, fd, nil
 		}
 		gone := b.keeper.Gone()
@@ -37,15 +39,155 @@ func (b *pidfd) spawnKept(name string, argv []string, attr *syscall.ProcAttr, in
 	return 0, 0, err
 }
 
-// arrangeKept is arrange for a child of the keeper, whose end is what the
+// arrangeKept is arrangeOn for a child of the keeper, whose end is what the
 // child gets its Pdeathsig at: that takes no thread of its own.
-func arrangeKept(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
+func arrangeKept(sys *syscall.SysProcAttr, makeChild func(parentThread bool) error) (release func(), err error) {
 	if sys != nil && sys.Pdeathsig != 0 {
 		same := *sys
 		same.Pdeathsig = 0
 		sys = &same
 	}
-	return arrange(sys, makeChild)
+	return arrangeOn(sys, makeChild)
+}
+
+// take takes the zombie of a child. The error is ErrRunning if there is none, ECHILD
+// or spawn.ErrGone. It goes by the number, which nobody else gets before: the pidfd may
+// be a stranger's by the time that a keeper which was stopped comes to it.
+func (k *keeper) take(pid int) (*State, error) {
+	return takeZombie(pid, func(info *pidfds.Siginfo, usage *syscall.Rusage) error {
+		return k.Wait(unix.P_PID, pid, info, waitOptions, usage)
+	})
+}
+
+// A keeperOrder is that of one child, for the keeper to take its zombie. The process's
+// mutex guards the fields.
+type keeperOrder struct {
+	since  time.Time              // when it was given; zero if none is under way
+	again  bool                   // reap was called since
+	answer func() (*State, error) // nil until there is one
+}
+
+func (o *keeperOrder) none() bool { return o.answer == nil && o.since.IsZero() }
+
+// result returns the answer, or ErrRunning while the order is under way. It reports
+// false if there is none, or it was given to no avail.
+func (o *keeperOrder) result() (state *State, err error, given bool) {
+	switch {
+	case o.answer != nil:
+		state, err = o.answer()
+		return state, err, true
+	case !o.since.IsZero():
+		o.again = true
+		return nil, ErrRunning, true
+	}
+	return nil, nil, false
+}
+
+// order has the keeper take the zombie.
+func (b *pidfd) order(p *process) {
+	b.ordered.since = time.Now()
+	keepers.order(b.keeper, exitedChild{p, b})
+}
+
+// takeHere is order for a goroutine that has nothing else to wait for: it asks the
+// keeper itself, which saves it two switches. While the keeper is stopped, other waits do
+// without their threads.
+func (b *pidfd) takeHere(p *process) {
+	p.mu.Lock()
+	free := b.keeper != nil && b.orphaned.IsZero() && !p.exited() && b.ordered.none()
+	if free {
+		b.exitSeen = true
+		b.ordered.since = time.Now()
+	}
+	p.mu.Unlock()
+	if free {
+		exitedChild{p, b}.take()
+	}
+}
+
+// An exitedChild is one whose zombie the keeper is to take.
+type exitedChild struct {
+	p *process
+	b *pidfd
+}
+
+// order has the keeper take a zombie. Somebody may have stopped the keeper, so that a
+// goroutine waits for its answers.
+func (p *keeperPool) order(k *keeper, c exitedChild) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k.exited = append(k.exited, c)
+	if !k.taking {
+		k.taking = true
+		go p.take(k)
+	}
+}
+
+// take has the keeper take one zombie after the other, until there is none.
+func (p *keeperPool) take(k *keeper) {
+	for {
+		exited := p.nextExited(k)
+		if len(exited) == 0 {
+			return
+		}
+		for _, c := range exited {
+			c.take()
+		}
+	}
+}
+
+// take has the keeper take the zombie, and keeps what it says. If a tracer holds the
+// zombie, reap comes again when that lets go: which may have been before the answer.
+func (c exitedChild) take() {
+	state, err := c.b.keeper.take(c.p.pid)
+	if again := c.b.answered(c.p, state, err); again {
+		keepers.order(c.b.keeper, c)
+	}
+}
+
+// nextExited returns the zombies to take. Without any the goroutine ends.
+func (p *keeperPool) nextExited(k *keeper) []exitedChild {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	exited := k.exited
+	k.exited = nil
+	k.taking = len(exited) > 0
+	return exited
+}
+
+// answered keeps what the keeper says. It reports whether to ask again.
+func (b *pidfd) answered(p *process, state *State, err error) (again bool) {
+	if err != ErrRunning {
+		defer p.reap()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if again = err == ErrRunning && b.ordered.again; again {
+		b.ordered.again = false
+		return true
+	}
+	b.ordered = keeperOrder{}
+	switch err {
+	case ErrRunning:
+	case spawn.ErrGone:
+		b.orphan(p)
+	case unix.ECHILD:
+		b.reaped = true
+	default:
+		b.ordered.answer = func() (*State, error) { return state, err }
+	}
+	return false
+}
+
+// keeperPatience is longer than a keeper that nobody has stopped takes.
+const keeperPatience = 10 * time.Millisecond
+
+// patience makes a pidfd an asker.
+func (b *pidfd) patience() time.Duration {
+	if b.ordered.since.IsZero() {
+		return 0
+	}
+	return keeperPatience - time.Since(b.ordered.since)
 }
 
 // orphanGrace is how long an orphan may be left a zombie by whoever took it.
@@ -70,7 +212,11 @@ func (b *pidfd) forsaken() bool {
 // children is, but for a time to linger.
 type keeper struct {
 	*spawn.Keeper
-	children int // that live, and starts under way; keepers.mu guards it
+
+	// keepers.mu guards these.
+	children int           // that live, and starts under way
+	exited   []exitedChild // whose zombies are to be taken
+	taking   bool          // a goroutine does so
 }
 
 var keepers keeperPool
@@ -97,17 +243,13 @@ func (p *keeperPool) acquire() (*keeper, error) {
 	if k, err := p.fitting(); k != nil || err != nil {
 		return k, err
 	}
-	k, err := startKeeper()
+	k, err := p.start()
 	if err != nil {
 		return nil, err
 	}
 	fits, err := k.Fits()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pids == nil {
-		p.pids = make(map[int]bool)
-	}
-	p.pids[k.PID()] = true
 	if !fits {
 		p.end(k)
 		if err == nil {
@@ -123,20 +265,31 @@ func (p *keeperPool) acquire() (*keeper, error) {
 	return k, nil
 }
 
-// fitting returns the present keeper, if that will do.
+// fitting returns the present keeper, if that will do. One that somebody has stopped
+// will not.
 func (p *keeperPool) fitting() (*keeper, error) {
+	k := p.hold()
+	if k == nil {
+		return nil, nil
+	}
+	fits, err := k.Fits()
+	if !fits || !k.Answers() {
+		p.release(k)
+		return nil, err
+	}
+	return k, nil
+}
+
+// hold returns the present keeper, if there is one, for a child to come.
+func (p *keeperPool) hold() *keeper {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := p.current
 	if k == nil || k.Gone() {
-		return nil, nil
-	}
-	fits, err := k.Fits()
-	if !fits {
-		return nil, err
+		return nil
 	}
 	k.children++
-	return k, nil
+	return k
 }
 
 // release is called when a child of k is gone, or was not started.
@@ -165,11 +318,20 @@ func (p *keeperPool) expire() {
 	}
 }
 
-// end ends a keeper. The caller holds mu.
+// end ends a keeper that nobody uses any more, and does not wait for that.
 func (p *keeperPool) end(k *keeper) {
-	k.End()
+	go func() {
+		k.End()
+		p.forget(k)
+		parentthread.Programs.Release()
+	}()
+}
+
+// forget is called when a keeper has been reaped.
+func (p *keeperPool) forget(k *keeper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	delete(p.pids, k.PID())
-	parentthread.Release()
 }
 
 // has reports whether a child of this number is a keeper.
@@ -179,20 +341,40 @@ func (p *keeperPool) has(pid int) bool {
 	return p.pids[pid]
 }
 
-// startKeeper starts a keeper that dies with the program.
-func startKeeper() (*keeper, error) {
+// start starts a keeper that dies with the program. The thread does not wait for it, as
+// others start children there, too.
+func (p *keeperPool) start() (*keeper, error) {
 	k := new(keeper)
-	parentthread.Hold()
-	err := parentthread.Call(func() (err error) {
+	parentthread.Programs.Hold()
+	err := parentthread.Programs.Call(func() (err error) {
 		k.Keeper, err = spawn.StartKeeper()
 		return err
 	})
-	if err == nil {
-		return k, nil
+	if err != nil {
+		parentthread.Programs.Release()
+		return nil, keeperError(err)
 	}
-	parentthread.Release()
+	p.note(k)
+	if err := k.Ready(); err != nil {
+		p.end(k)
+		return nil, keeperError(err)
+	}
+	return k, nil
+}
+
+// note is called when there is a new keeper.
+func (p *keeperPool) note(k *keeper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pids == nil {
+		p.pids = make(map[int]bool)
+	}
+	p.pids[k.PID()] = true
+}
+
+func keeperError(err error) error {
 	if probe.Refused(err) {
 		err = fmt.Errorf("Attr.Private: no keeper: %w (%w)", errors.ErrUnsupported, err)
 	}
-	return nil, err
+	return err
 }

@@ -117,12 +117,13 @@ type pidfd struct {
 	watchID mux.ID
 	release func() // gives back what arrange holds
 
-	autoreaped bool      // a private child that the kernel reaps
-	keeper     *keeper   // the parent of a private child, if it has one
-	orphaned   time.Time // when it was noticed that the keeper is gone
-	exitSeen   bool      // the descriptor has said so
-	reaped     bool      // by other code: the status is still to be read
-	suspended  bool      // exits does not hear of it: block, or exited, is under way
+	autoreaped bool        // a private child that the kernel reaps
+	keeper     *keeper     // the parent of a private child, if it has one
+	ordered    keeperOrder // what the keeper is to do
+	orphaned   time.Time   // when it was noticed that the keeper is gone
+	exitSeen   bool        // the descriptor has said so
+	reaped     bool        // by other code: the status is still to be read
+	suspended  bool        // exits does not hear of it: block, or exited, is under way
 }
 
 func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
@@ -139,13 +140,13 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	if attr.Tree {
 		p.tree = b.leadTree()
 	}
-	return p, p.adopt(func() error { return b.watch(p) }, func() { b.abandon(p) })
+	return p, p.adopt(func() error { return b.watch(p) }, func() func() { return b.abandon(p) })
 }
 
 // spawn makes the child. What can fail without it fails before it runs.
 func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err error) {
 	sys, sysattr := attr.Sys, attr.procAttr()
-	by, around := spawner(spawnChild), arranger(arrange)
+	by, around := spawner(spawnChild), arranger(arrangeOn)
 	if attr.Private {
 		if err := attr.terminalError(name); err != nil {
 			return 0, err
@@ -162,9 +163,10 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 			return 0, &Error{Op: "start", Err: os.NewSyscallError("eventfd", err)}
 		}
 	}
-	b.release, err = around(sys, func() (err error) {
+	b.release, err = around(sys, func(parentThread bool) (err error) {
 		var fd int
-		if pid, fd, err = by(name, argv, sysattr, attr.InheritDescriptors); err == nil {
+		how := spawn.How{Inherits: attr.InheritDescriptors, ParentThread: parentThread}
+		if pid, fd, err = by(name, argv, sysattr, how); err == nil {
 			b.fd = pidfds.Own(fd, pid)
 		}
 		return err
@@ -188,15 +190,30 @@ func (b *pidfd) watch(p *process) (err error) {
 	return err
 }
 
-// abandon ends a child that nobody is to hear of.
-func (b *pidfd) abandon(p *process) {
-	if b.hold(p) == nil {
+// abandon kills a child that nobody is to hear of.
+func (b *pidfd) abandon(p *process) (finish func()) {
+	held := b.hold(p) == nil
+	if held {
 		pidfds.Signal(b.fd.FD, unix.SIGKILL)
-		pidfds.ExitedWithin(b.fd.FD, -1)
-		b.wait(p, new(pidfds.Siginfo), new(syscall.Rusage))
 	}
-	b.exited()
-	b.close()
+	return func() {
+		if held {
+			pidfds.ExitedWithin(b.fd.FD, -1)
+			b.take(p)
+		}
+		b.exited()
+		b.close()
+	}
+}
+
+// take takes the zombie of a child that is abandoned.
+func (b *pidfd) take(p *process) {
+	if b.keeper != nil {
+		if _, err := b.keeper.take(p.pid); err != spawn.ErrGone {
+			return
+		}
+	}
+	pidfds.Wait(b.fd.FD, nil, waitOptions, nil)
 }
 
 func (b *pidfd) heard(uint32, bool) { b.exitSeen = true }
@@ -205,6 +222,11 @@ func (b *pidfd) heard(uint32, bool) { b.exitSeen = true }
 // program traces a wait returns stops, too, asked for or not, and they are the
 // tracer's: ptrace(2). From the exit on there are none.
 func (b *pidfd) reap(p *process) (*State, error) {
+	if b.keeper != nil {
+		if state, err, given := b.ordered.result(); given {
+			return state, err
+		}
+	}
 	if err := b.hold(p); err != nil {
 		return b.recoverLost(p, err)
 	}
@@ -217,36 +239,43 @@ func (b *pidfd) reap(p *process) (*State, error) {
 	case b.reaped:
 		return b.recover(p)
 	}
-	s := &State{pid: p.pid, hasUsage: true}
-	var info pidfds.Siginfo
-	switch err := b.wait(p, &info, &s.usage); err {
-	case nil:
-		if !info.Exited() {
-			return nil, ErrRunning // to this program: a tracer outside holds the zombie
-		}
-		s.status = info.WaitStatus()
-		return s, nil
-	case unix.ECHILD:
-		b.reaped = true
-		return b.recover(p)
-	default:
-		return nil, os.NewSyscallError("waitid", err)
-	}
-}
-
-// wait takes the zombie, unless a tracer holds it, in the name of the child's
-// parent.
-func (b *pidfd) wait(p *process, info *pidfds.Siginfo, usage *syscall.Rusage) error {
-	// A child that was killed before its exec may be one that only __WALL finds.
-	const options = unix.WEXITED | unix.WNOHANG | unix.WALL
-	if b.keeper != nil {
-		err := b.keeper.Wait(b.fd.FD, info, options, usage)
-		if err != spawn.ErrGone {
-			return err
+	if b.keeper != nil && b.orphaned.IsZero() {
+		if !b.keeper.Gone() {
+			b.order(p)
+			return nil, ErrRunning
 		}
 		b.orphan(p)
 	}
-	return pidfds.Wait(b.fd.FD, info, options, usage)
+	state, err := takeZombie(p.pid, func(info *pidfds.Siginfo, usage *syscall.Rusage) error {
+		return pidfds.Wait(b.fd.FD, info, waitOptions, usage)
+	})
+	if err == unix.ECHILD {
+		b.reaped = true
+		return b.recover(p)
+	}
+	return state, err
+}
+
+// waitOptions take a zombie and do not block. A child that was killed before its exec
+// may be one that only __WALL finds.
+const waitOptions = unix.WEXITED | unix.WNOHANG | unix.WALL
+
+// takeZombie returns what wait finds. The error is ErrRunning if that is nothing: to
+// this program the child runs while a tracer outside holds the zombie. It is bare where
+// the caller goes on otherwise.
+func takeZombie(pid int, wait func(*pidfds.Siginfo, *syscall.Rusage) error) (*State, error) {
+	s := &State{pid: pid, hasUsage: true}
+	var info pidfds.Siginfo
+	switch err := wait(&info, &s.usage); {
+	case err == unix.ECHILD || err == spawn.ErrGone:
+		return nil, err
+	case err != nil:
+		return nil, os.NewSyscallError("waitid", err)
+	case !info.Exited():
+		return nil, ErrRunning
+	}
+	s.status = info.WaitStatus()
+	return s, nil
 }
 
 // recover reads the status that other code, or the kernel itself where SIGCHLD
@@ -345,8 +374,9 @@ func (b *pidfd) block(p *process) {
 			return
 		}
 		if pidfds.ExitedWithin(fd, milliseconds) {
+			b.takeHere(p)
 			p.ExitHeard(0, false)
-			if p.reap() {
+			if p.reapSoon() {
 				return
 			}
 		}

@@ -33,7 +33,7 @@ func (b *pidfd) private(sys *syscall.SysProcAttr) (spawner, arranger) {
 	changesIDs := sys != nil && sys.Credential != nil
 	b.autoreaped = set.private != "keeper" && !changesIDs && autoreaps() == nil
 	if b.autoreaped {
-		return spawn.AutoreapedChild, arrange
+		return spawn.AutoreapedChild, arrangeOn
 	}
 	return b.spawnKept, arrangeKept
 }

@@ -170,19 +170,22 @@ func startInTree(name string, argv []string, attr *Attr, sysattr *syscall.ProcAt
 	return p, p.adopt(func() (err error) {
 		b.watchID, err = exits.WatchDescriptor(b.fd, p)
 		return err
-	}, func() { b.abandon(pid) })
+	}, func() func() { return b.abandon(pid) })
 }
 
-// abandon ends a child that nobody is to hear of.
-func (b *procdesc) abandon(pid int) {
-	for b.hold() == nil {
+// abandon kills a child that nobody is to hear of.
+func (b *procdesc) abandon(pid int) (finish func()) {
+	held := b.hold() == nil
+	if held {
 		pdkill(b.fd, unix.SIGKILL)
-		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
-			break
-		}
 	}
-	b.exited()
-	b.close()
+	return func() {
+		for err := error(unix.EINTR); held && err == unix.EINTR; {
+			_, err = unix.Wait4(pid, nil, 0, nil)
+		}
+		b.exited()
+		b.close()
+	}
 }
 
 // heard: the kernel holds the lock of the process from the event until it is a

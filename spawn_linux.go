@@ -12,29 +12,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A spawner makes a child that runs a program, and returns its pidfd. If the child
-// inherits, it gets the descriptors without close-on-exec.
-type spawner func(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+// A spawner makes a child that runs a program, and returns its pidfd.
+type spawner func(name string, argv []string, attr *syscall.ProcAttr, how spawn.How) (
 	pid, fd int, err error,
 )
 
-// An arranger is arrange, or like it.
-type arranger func(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error)
+// An arranger is arrangeOn, or like it.
+type arranger func(sys *syscall.SysProcAttr, makeChild func(parentThread bool) error) (release func(), err error)
 
 // spawnChild is the spawner of ordinary children: a spawn program where that covers
 // what attr asks for, else the standard library's way. Both do the same; only, a
 // spawn program gives a child that does not inherit no descriptor but Files, and one
 // that changes ids leaves the program's dumpable flag alone.
-func spawnChild(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func spawnChild(name string, argv []string, attr *syscall.ProcAttr, how spawn.How) (
 	pid, fd int, err error,
 ) {
 	set, _ := environment()
 	if set.spawn == "std" || spawn.Works() != nil || !spawn.Covers(attr) {
-		return spawnStd(name, argv, attr)
+		return spawnStd(name, argv, attr, how)
 	}
-	pid, fd, err = spawn.Child(name, argv, attr, inherits)
+	pid, fd, err = spawn.Child(name, argv, attr, how)
 	if err == spawn.ErrNotApart {
-		return spawnStd(name, argv, attr)
+		return spawnStd(name, argv, attr, how)
 	}
 	return pid, fd, err
 }
@@ -58,7 +57,7 @@ func (a *Attr) startError(name string, err error) error {
 
 // spawnStd is the spawner in the standard library's way. Errors of package
 // syscall, which need not be Errnos, become what os.StartProcess makes of them.
-func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, err error) {
+func spawnStd(name string, argv []string, attr *syscall.ProcAttr, how spawn.How) (pid, fd int, err error) {
 	var sys syscall.SysProcAttr
 	if attr.Sys != nil {
 		sys = *attr.Sys
@@ -68,7 +67,10 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr) (pid, fd int, 
 	std.Sys = &sys
 	path, release := aside(name, len(attr.Files), attr.Files)
 	defer release()
-	pid, _, err = syscall.StartProcess(path, argv, &std)
+	err = onStandardThread(how.ParentThread, func() (err error) {
+		pid, _, err = syscall.StartProcess(path, argv, &std)
+		return err
+	})
 	if err != nil {
 		return 0, 0, &fs.PathError{Op: startOp, Path: name, Err: err}
 	}
@@ -104,17 +106,35 @@ func aside(name string, given int, files []uintptr) (path string, release func()
 	return "/proc/self/fd/" + strconv.Itoa(other) + rest, func() { unix.Close(other) }
 }
 
-// arrange calls makeChild until it succeeds or fails for good. What sys does to this
-// program it takes back; release is to be called when the child is gone, or was not
-// made. With Ptrace makeChild runs on the caller's thread, which is to be the tracer,
-// and so it does for a goroutine that is locked to its thread.
+// arrange calls makeChild, which is package syscall's way, like arrangeOn.
 func arrange(sys *syscall.SysProcAttr, makeChild func() error) (release func(), err error) {
+	return arrangeOn(sys, func(parentThread bool) error { return onStandardThread(parentThread, makeChild) })
+}
+
+// arrangeOn calls makeChild until it succeeds or fails for good. What sys does to this
+// program it takes back; release is to be called when the child is gone, or was not
+// made. A child with Pdeathsig is the parent thread's. With Ptrace it is that of the
+// calling thread, which is to be the tracer, and so it is for a goroutine that is locked
+// to its thread.
+func arrangeOn(sys *syscall.SysProcAttr, makeChild func(parentThread bool) error) (release func(), err error) {
 	release = func() {}
-	if sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace && !parentthread.CallerIsLocked() {
-		parentthread.Hold()
-		release = parentthread.Release
-		here := makeChild
-		makeChild = func() error { return parentthread.Call(here) }
+	parent := sys != nil && sys.Pdeathsig != 0 && !sys.Ptrace && !parentthread.CallerIsLocked()
+	if parent {
+		parentthread.Programs.Hold()
+		parentthread.Standard.Hold()
+		release = func() {
+			parentthread.Programs.Release()
+			parentthread.Standard.Release()
+		}
 	}
-	return release, textbusy.Retry(makeChild)
+	return release, textbusy.Retry(func() error { return makeChild(parent) })
+}
+
+// onStandardThread calls f on the parent thread of package syscall's children, or on the
+// caller's own.
+func onStandardThread(parent bool, f func() error) error {
+	if parent {
+		return parentthread.Standard.Call(f)
+	}
+	return f()
 }

@@ -72,8 +72,9 @@ type Attr struct {
 	// a new keeper if the program has changed its ids, capabilities, limits or seccomp
 	// filters. On a thread with ids, capabilities or filters of its own, or, for a
 	// goroutine that is locked to it, namespaces, Start returns
-	// errors.ErrUnsupported. If somebody kills
-	// the keeper its children go on. How one ends can then be told where orphans
+	// errors.ErrUnsupported. While somebody has the keeper stopped, as a debugger does,
+	// the results of its children are late, and later children have another keeper. If
+	// somebody kills the keeper its children go on. How one ends can then be told where orphans
 	// come to this program, or from Linux 6.15 on; else Wait returns
 	// [ErrStatusLost]. Both ways need what spawn programs do (see Capabilities)
 	// and only the fields of Sys that they cover.

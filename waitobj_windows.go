@@ -89,7 +89,7 @@ func startWaitobj(name string, argv []string, attr *Attr, set settings) (*proces
 			p.tree, b.job = b.job, nil
 		}
 		return nil
-	}, func() { b.abandon(p) })
+	}, func() func() { return b.abandon(p) })
 }
 
 // enterJob puts a suspended child into its job before it can have children of
@@ -115,17 +115,22 @@ func (b *waitobj) watch(p *process, set settings) error {
 	return exitGroups.Watch(b.child, p)
 }
 
-// abandon ends a child that nobody is to hear of.
-func (b *waitobj) abandon(p *process) {
+// abandon kills a child that nobody is to hear of.
+func (b *waitobj) abandon(p *process) (finish func()) {
 	if b.job != nil {
 		b.job.kill(p)
 	}
-	if b.hold() == nil {
+	held := b.hold() == nil
+	if held {
 		windows.TerminateProcess(b.child, killedCode)
-		windows.WaitForSingleObject(b.child, windows.INFINITE)
 	}
-	b.exited()
-	b.close()
+	return func() {
+		if held {
+			windows.WaitForSingleObject(b.child, windows.INFINITE)
+		}
+		b.exited()
+		b.close()
+	}
 }
 
 // reap does not go by the exit code whether the child has exited: 259 stands

@@ -20,20 +20,24 @@ type rank interface{ place() int }
 type OnThread struct{ after[nothing] }
 
 // KeeperStart is of keeperPool.starting, which is held while a keeper starts. It
-// comes before KeeperPool, ParentThread and Keeper, which that start takes.
+// comes before Keeper, KeeperPool and ParentThread, which that start takes.
 type KeeperStart struct{ after[OnThread] }
+
+// Keeper is of spawn.Keeper.mu, which is held over an order to the keeper, however long
+// somebody has that stopped. It comes before all that others than starts of private
+// children take: so none of it is held meanwhile.
+type Keeper struct{ after[KeeperStart] }
 
 // Process is of process.mu, which guards a process and is held over calls of its
 // backend and its tree. It comes before all that these take.
-type Process struct{ after[KeeperStart] }
+type Process struct{ after[Keeper] }
 
 // Set is of Set.mu, which guards the members of a Set. A reap tells the sets with
 // the process's lock held; a Set asks its members without a lock.
 type Set struct{ after[Process] }
 
 // KeeperPool is of keeperPool.mu, which guards the choice of a keeper. The close of
-// a backend takes it, and it is held while a keeper ends: before ParentThread and
-// Keeper.
+// a backend takes it.
 type KeeperPool struct{ after[Set] }
 
 // ParentThread is of package parentthread, and guards the thread that starts
@@ -65,13 +69,9 @@ type Sweeps struct{ after[ReapTable] }
 // calls only, and taken with nothing held.
 type Held struct{ after[Sweeps] }
 
-// Keeper is of spawn.Keeper.mu, which is held over an order to the keeper. A reap
-// gives one under Process, and the end of a keeper under KeeperPool.
-type Keeper struct{ after[Held] }
-
 // Mux is of mux.Mux.mu, mux.Port.mu and mux.Groups.mu, which guard the watches. They
 // are taken under Process and TreeRole, and let go before a watcher is called.
-type Mux struct{ after[Keeper] }
+type Mux struct{ after[Held] }
 
 // Poller is of mux's poller.mu, which is held over the one check of the runtime's
 // poller. A Mux that opens takes it; below it is only syscall.ForkLock.
@@ -85,9 +85,18 @@ type Probe struct{ after[Poller] }
 // with nothing held, and below it is only the release of that lock.
 type Forks struct{ after[Probe] }
 
+// Starts is of spawn's startList.mu, which guards the starts that wait for their
+// children. It is taken with nothing held but the lock over an order to a keeper, and
+// nothing is taken under it.
+type Starts struct{ after[Forks] }
+
+// Reports is of spawn's reportList.mu, which guards the places for what children tell.
+// It is taken with nothing held, and held over mmap(2) only.
+type Reports struct{ after[Starts] }
+
 // Copying is of exec's copying.mu, which guards the streams that are copied. It is
 // last because it is taken alone, and nothing is taken under it.
-type Copying struct{ after[Forks] }
+type Copying struct{ after[Reports] }
 
 // nothing comes before the first.
 type nothing struct{}

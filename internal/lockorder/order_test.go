@@ -10,9 +10,9 @@ import (
 
 // ranks are all ranks, first to last.
 var ranks = []rank{
-	OnThread{}, KeeperStart{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
-	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Keeper{}, Mux{}, Poller{}, Probe{},
-	Forks{}, Copying{},
+	OnThread{}, KeeperStart{}, Keeper{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
+	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Mux{}, Poller{}, Probe{},
+	Forks{}, Starts{}, Reports{}, Copying{},
 }
 
 func TestEachRankHasItsOwnPlace(t *testing.T) {

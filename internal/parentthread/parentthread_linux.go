@@ -17,8 +17,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// thread is the one that there is while somebody holds it.
-var thread struct {
+// Programs makes the children of spawn programs, and Standard those of package syscall,
+// whose starts wait for a hung one.
+var Programs, Standard Thread
+
+// A Thread is there from the first Call while somebody holds it.
+type Thread struct {
 	mu    lockorder.Mutex[lockorder.ParentThread] // guards the fields below
 	holds int                                     // children, and starts under way
 	calls chan func()                             // to the thread, if there is one
@@ -49,14 +53,21 @@ var tells = sync.OnceValue(func() bool {
 })
 
 // Hold keeps the thread until Release.
-func Hold() {
-	thread.mu.Lock()
-	defer thread.mu.Unlock()
-	thread.holds++
-	if thread.calls == nil {
-		thread.calls = make(chan func())
-		go serve(thread.calls)
+func (t *Thread) Hold() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds++
+}
+
+// begin returns where the thread takes calls.
+func (t *Thread) begin() chan<- func() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.calls == nil {
+		t.calls = make(chan func())
+		go serve(t.calls)
 	}
+	return t.calls
 }
 
 func serve(calls <-chan func()) {
@@ -68,22 +79,20 @@ func serve(calls <-chan func()) {
 }
 
 // Release ends what Hold began.
-func Release() {
-	thread.mu.Lock()
-	defer thread.mu.Unlock()
-	thread.holds--
-	if thread.holds == 0 {
-		close(thread.calls)
-		thread.calls = nil
+func (t *Thread) Release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds--
+	if t.holds == 0 && t.calls != nil {
+		close(t.calls)
+		t.calls = nil
 	}
 }
 
 // Call calls f on the thread, which the caller holds, with the signal mask of
 // the caller's own thread.
-func Call(f func() error) error {
-	thread.mu.Lock()
-	calls := thread.calls
-	thread.mu.Unlock()
+func (t *Thread) Call(f func() error) error {
+	calls := t.begin()
 	var mask unix.Sigset_t
 	unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask)
 	result := make(chan error, 1)

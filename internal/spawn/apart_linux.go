@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/lockorder"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,11 +55,11 @@ func (p *program) addExit() { p.add("exit_group", wantSuccess, unix.SYS_EXIT_GRO
 
 // runApart is run for a child with memory of its own.
 func (p *program) runApart(m maker) (pid, pidfd int, err error) {
-	report, free, err := sharedReport()
+	report, err := reports.get()
 	if err != nil {
 		return 0, 0, err
 	}
-	defer free()
+	defer reports.put(report)
 	s := &p.shared
 	p.ready()
 	s.report = report
@@ -71,10 +72,9 @@ func (p *program) runApart(m maker) (pid, pidfd int, err error) {
 	c.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	c.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
 	defer p.holdForkLock()()
-	if err := m.clone(s); err != nil && p.between.pid == 0 {
+	if err := p.clone(m, &p.between.pid); err != nil {
 		return 0, 0, err
 	}
-	p.await()
 	m.reap(int(p.between.pidfd))
 	switch {
 	case report.step == 0:
@@ -87,11 +87,43 @@ func (p *program) runApart(m maker) (pid, pidfd int, err error) {
 	return 0, 0, p.failed(*report)
 }
 
-// sharedReport returns memory that a process with memory of its own shares.
-func sharedReport() (report *failure, free func(), err error) {
-	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
-	if err != nil {
-		return nil, nil, os.NewSyscallError("mmap", err)
+// reports are places in memory that a process with memory of its own shares. They are
+// kept: a fork takes longer the more mappings there are, and many starts may hang.
+var reports reportList
+
+type reportList struct {
+	mu   lockorder.Mutex[lockorder.Reports] // guards the field below
+	free []*failure
+}
+
+func (l *reportList) get() (*failure, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.free) == 0 {
+		page, err := sharedPage()
+		if err != nil {
+			return nil, err
+		}
+		each := unsafe.Slice((*failure)(unsafe.Pointer(unsafe.SliceData(page))), len(page)/int(unsafe.Sizeof(failure{})))
+		for i := range each {
+			l.free = append(l.free, &each[i])
+		}
 	}
-	return (*failure)(unsafe.Pointer(unsafe.SliceData(page))), func() { unix.Munmap(page) }, nil
+	last := len(l.free) - 1
+	report := l.free[last]
+	l.free = l.free[:last]
+	*report = failure{}
+	return report, nil
+}
+
+func (l *reportList) put(report *failure) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free = append(l.free, report)
+}
+
+// sharedPage returns memory that a process with memory of its own shares.
+func sharedPage() ([]byte, error) {
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	return page, os.NewSyscallError("mmap", err)
 }

@@ -13,10 +13,10 @@ import (
 // AutoreapedChild is Child for a child that the kernel reaps by itself: no wait
 // sees it and it raises no SIGCHLD. Its exit is a hang-up of the pidfd, which
 // then tells the status. Requires what Autoreaps says.
-func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	return makeChild(autoreaped{}, name, argv, attr, inherits)
+	return makeChild(autoreaped{thread{how.ParentThread}}, name, argv, attr, how.Inherits)
 }
 
 // Autoreaps tells whether the system has CLONE_AUTOREAP, Linux 7.1, besides
@@ -33,12 +33,10 @@ var autoreaps = probe.Probe{Try: func() error {
 }}
 
 // autoreaped makes children that the kernel reaps.
-type autoreaped struct{}
+type autoreaped struct{ thread }
 
 func (autoreaped) PID() int { return os.Getpid() }
 
 func (autoreaped) prepare(p *program) { p.childArgs().flags |= unix.CLONE_AUTOREAP }
-
-func (autoreaped) clone(s *shared) error { return cloneHere(s) }
 
 func (autoreaped) reap(pidfd int) { reap(pidfd) }

@@ -44,14 +44,35 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	TESTL	AX, AX
 	JZ	unblock
 
-wait:
-	// futex(&s.running, FUTEX_WAIT, 1, NULL), until the word is cleared
-	MOVL	shared_running(R12), AX
+	// The child is the guard's, if it is offered to that and there is one on duty,
+	// else ours: unless it has let go already.
+	MOVL	$const_unmade, AX
+	MOVQ	shared_duty(R12), BX
+	TESTQ	BX, BX
+	JZ	keep
+	MOVL	$const_guarded, CX
+	LOCK
+	CMPXCHGL	CX, shared_running(R12)
+	JNE	wait
+	MOVL	(BX), AX
 	TESTL	AX, AX
-	JZ	unblock
+	JNZ	unblock
+	MOVL	$const_guarded, AX
+
+keep:
+	MOVL	$const_waited, CX
+	LOCK
+	CMPXCHGL	CX, shared_running(R12)
+
+wait:
+	// futex(&s.running, FUTEX_WAIT, waited, NULL), until the word is cleared or
+	// the guard takes over
+	MOVL	shared_running(R12), AX
+	CMPL	AX, $const_waited
+	JNE	unblock
 	LEAQ	shared_running(R12), DI
 	MOVL	$FUTEX_WAIT, SI
-	MOVL	$1, DX
+	MOVL	$const_waited, DX
 	XORL	R10, R10
 	MOVL	$SYS_futex, AX
 	SYSCALL
@@ -188,3 +209,86 @@ end:
 	MOVL	$SYS_exit_group, AX
 	SYSCALL
 	INT	$3
+
+// func guard(duty *guardian)
+//
+// R12 holds duty, BX the page, SI the address in it, R9 the end of it, and R13 the first
+// word that is not cleared, if there is one, with its value in R8.
+TEXT ·guard(SB), NOSPLIT, $0-8
+	MOVQ	duty+0(FP), R12
+
+	// rt_sigprocmask(SIG_SETMASK, &duty.masks[0], &duty.masks[1], sizeof)
+	MOVL	$SIG_SETMASK, DI
+	LEAQ	(guardian_masks+0*8)(R12), SI
+	LEAQ	(guardian_masks+1*8)(R12), DX
+	MOVL	$SIGSET_SIZE, R10
+	MOVL	$SYS_rt_sigprocmask, AX
+	SYSCALL
+
+on:
+	MOVL	$1, AX
+	XCHGL	AX, guardian_onDuty(R12)
+
+look:
+	XORL	R13, R13
+	LEAQ	guardian_words(R12), BX
+
+page:
+	LEAQ	guardPage_words(BX), SI
+	LEAQ	(const_guardPageWords*8)(SI), R9
+
+word:
+	MOVQ	(SI), DI
+	TESTQ	DI, DI
+	JZ	nextWord
+	MOVL	(DI), AX
+	TESTL	AX, AX
+	JZ	cleared
+	CMPL	AX, $const_unmade
+	JEQ	nextWord
+	TESTQ	R13, R13
+	JNZ	nextWord
+	MOVQ	DI, R13
+	MOVL	AX, R8
+	JMP	nextWord
+
+cleared:
+	MOVQ	$0, (SI)
+
+nextWord:
+	ADDQ	$8, SI
+	CMPQ	SI, R9
+	JNE	word
+	MOVQ	guardPage_next(BX), BX
+	TESTQ	BX, BX
+	JNZ	page
+	TESTQ	R13, R13
+	JZ	off
+	MOVL	guardian_onDuty(R12), AX
+	TESTL	AX, AX
+	JZ	on
+
+	// futex(word, FUTEX_WAIT, value, &duty.limit)
+	MOVQ	R13, DI
+	MOVL	$FUTEX_WAIT, SI
+	MOVL	R8, DX
+	LEAQ	guardian_limit(R12), R10
+	MOVL	$SYS_futex, AX
+	SYSCALL
+	JMP	look
+
+off:
+	// Who has seen the guard on duty counts on one more look.
+	XORL	AX, AX
+	XCHGL	AX, guardian_onDuty(R12)
+	TESTL	AX, AX
+	JNZ	look
+
+	// rt_sigprocmask(SIG_SETMASK, &duty.masks[1], NULL, sizeof)
+	MOVL	$SIG_SETMASK, DI
+	LEAQ	(guardian_masks+1*8)(R12), SI
+	XORL	DX, DX
+	MOVL	$SIGSET_SIZE, R10
+	MOVL	$SYS_rt_sigprocmask, AX
+	SYSCALL
+	RET

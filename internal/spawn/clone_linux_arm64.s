@@ -43,14 +43,43 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	CBZW	R0, unblock
 	ADD	$shared_running, R19, R21
 
+	// The child is the guard's, if it is offered to that and there is one on duty,
+	// else ours: unless it has let go already.
+	MOVD	$const_unmade, R3
+	MOVD	shared_duty(R19), R4
+	CBZ	R4, keep
+	MOVD	$const_guarded, R1
+
+offer:
+	LDAXRW	(R21), R0
+	CMPW	R3, R0
+	BNE	wait
+	STLXRW	R1, (R21), R2
+	CBNZW	R2, offer
+	DMB	$0xb			// inner shareable: the word before the duty
+	LDARW	(R4), R0
+	CBNZW	R0, unblock
+	MOVD	R1, R3
+
+keep:
+	MOVD	$const_waited, R1
+
+again:
+	LDAXRW	(R21), R0
+	CMPW	R3, R0
+	BNE	wait
+	STLXRW	R1, (R21), R2
+	CBNZW	R2, again
+
 wait:
-	// futex(&s.running, FUTEX_WAIT, 1, NULL), until the word is cleared. What the
-	// child has written before is loaded after it.
+	// futex(&s.running, FUTEX_WAIT, waited, NULL), until the word is cleared or
+	// the guard takes over. What the child has written before is loaded after it.
 	LDARW	(R21), R0
-	CBZW	R0, unblock
+	CMPW	$const_waited, R0
+	BNE	unblock
 	MOVD	R21, R0
 	MOVD	$FUTEX_WAIT, R1
-	MOVD	$1, R2
+	MOVD	$const_waited, R2
 	MOVD	ZR, R3
 	MOVD	$SYS_futex, R8
 	SVC
@@ -186,3 +215,86 @@ end:
 	MOVD	$SYS_exit_group, R8
 	SVC
 	BRK	$0
+
+// func guard(duty *guardian)
+//
+// R19 holds duty, R20 the page, R21 the address in it, R22 the end of it, and R23 the
+// first word that is not cleared, if there is one, with its value in R24.
+TEXT ·guard(SB), NOSPLIT, $0-8
+	MOVD	duty+0(FP), R19
+	ADD	$guardian_onDuty, R19, R25
+
+	// rt_sigprocmask(SIG_SETMASK, &duty.masks[0], &duty.masks[1], sizeof)
+	MOVD	$SIG_SETMASK, R0
+	ADD	$(guardian_masks+0*8), R19, R1
+	ADD	$(guardian_masks+1*8), R19, R2
+	MOVD	$SIGSET_SIZE, R3
+	MOVD	$SYS_rt_sigprocmask, R8
+	SVC
+
+on:
+	MOVD	$1, R0
+	STLRW	R0, (R25)
+	DMB	$0xb			// inner shareable: the duty before the words
+
+look:
+	MOVD	ZR, R23
+	ADD	$guardian_words, R19, R20
+
+page:
+	ADD	$guardPage_words, R20, R21
+	MOVD	$(const_guardPageWords*8), R22
+	ADD	R21, R22
+
+word:
+	LDAR	(R21), R0
+	CBZ	R0, nextWord
+	LDARW	(R0), R1
+	CBZW	R1, cleared
+	CMPW	$const_unmade, R1
+	BEQ	nextWord
+	CBNZ	R23, nextWord
+	MOVD	R0, R23
+	MOVD	R1, R24
+	B	nextWord
+
+cleared:
+	STLR	ZR, (R21)
+
+nextWord:
+	ADD	$8, R21
+	CMP	R22, R21
+	BNE	word
+	ADD	$guardPage_next, R20, R0
+	LDAR	(R0), R20
+	CBNZ	R20, page
+	CBZ	R23, off
+	LDARW	(R25), R0
+	CBZW	R0, on
+
+	// futex(word, FUTEX_WAIT, value, &duty.limit)
+	MOVD	R23, R0
+	MOVD	$FUTEX_WAIT, R1
+	MOVD	R24, R2
+	ADD	$guardian_limit, R19, R3
+	MOVD	$SYS_futex, R8
+	SVC
+	B	look
+
+off:
+	// Who has seen the guard on duty counts on one more look.
+	LDARW	(R25), R0
+	CBZW	R0, leave
+	STLRW	ZR, (R25)
+	DMB	$0xb			// inner shareable: the duty before the words
+	B	look
+
+leave:
+	// rt_sigprocmask(SIG_SETMASK, &duty.masks[1], NULL, sizeof)
+	MOVD	$SIG_SETMASK, R0
+	ADD	$(guardian_masks+1*8), R19, R1
+	MOVD	ZR, R2
+	MOVD	$SIGSET_SIZE, R3
+	MOVD	$SYS_rt_sigprocmask, R8
+	SVC
+	RET

@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"math"
 	"syscall"
 	"unsafe"
 
@@ -16,4 +17,10 @@ func futexWait(word *uint32, value uint32, limit *unix.Timespec) syscall.Errno {
 	const wait = 0
 	_, _, errno := syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), wait, uintptr(value), uintptr(unsafe.Pointer(limit)), 0, 0)
 	return errno
+}
+
+// futexWake wakes all who wait for word.
+func futexWake(word *uint32) {
+	const wake = 1
+	syscall.RawSyscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), wake, math.MaxInt32)
 }

@@ -37,6 +37,8 @@ type Keeper struct {
 	usage   syscall.Rusage
 	program program // its own
 
+	ordered atomic.Int64 // when the last order was given, as in time.Time.UnixNano
+
 	number   int // its pid
 	pidfd    int
 	identity identity // like the rest, as it was when the keeper started
@@ -72,8 +74,8 @@ const takeOrders = 1 << 30
 // those of the process that takes orphans.
 var ErrGone = errors.New("the keeper of private children was killed")
 
-// StartKeeper starts a keeper. It is killed when the calling thread ends, which
-// therefore is to live for as long. End ends it.
+// StartKeeper starts a keeper, which is to be used when it is Ready. It is killed when
+// the calling thread ends, which therefore is to live for as long. End ends it.
 func StartKeeper() (*Keeper, error) {
 	identity, err := ownIdentity()
 	if err != nil {
@@ -102,14 +104,18 @@ func StartKeeper() (*Keeper, error) {
 		return nil, err
 	}
 	k.number, k.pidfd = int(s.pid), int(s.pidfd)
-	if err := k.call(nil, unix.SYS_GETPID); err != nil {
-		k.End()
-		if s.own.step != 0 {
-			err = p.failed(s.own)
-		}
-		return nil, err
-	}
 	return k, nil
+}
+
+// Ready waits until the keeper takes orders. After an error there is nothing but End.
+func (k *Keeper) Ready() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	err := k.call(nil, unix.SYS_GETPID)
+	if failed := k.program.shared.own; err != nil && failed.step != 0 {
+		return k.program.failed(failed)
+	}
+	return err
 }
 
 // Keeps tells what the system refuses of what a keeper needs besides what Works
@@ -129,10 +135,10 @@ func Keeps() error {
 // Child is the package's Child for one of the keeper's. It takes from it, and not from the
 // calling thread, its namespaces, cgroup, scheduling and security modules. The
 // error is ErrGone if the keeper is.
-func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func (k *Keeper) Child(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	return makeChild(k, name, argv, attr, inherits)
+	return makeChild(k, name, argv, attr, how.Inherits)
 }
 
 // PID returns the keeper's process id.
@@ -149,12 +155,15 @@ func (k *Keeper) Fits() (bool, error) {
 	return !parentthread.CallerIsLocked() || sameNamespaces(k.number), nil
 }
 
-// Wait wraps waitid(2) for a child of the keeper. options must have WNOHANG.
-func (k *Keeper) Wait(pidfd int, info *pidfds.Siginfo, options int, usage *syscall.Rusage) error {
+// Wait wraps waitid(2) for children of the keeper. options must have WNOHANG; but
+// somebody may have stopped the keeper, and then Wait waits for that to be over.
+func (k *Keeper) Wait(
+	idType, id int, info *pidfds.Siginfo, options int, usage *syscall.Rusage,
+) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.info, k.usage = pidfds.Siginfo{}, syscall.Rusage{}
-	err := k.call(nil, unix.SYS_WAITID, unix.P_PIDFD, uintptr(pidfd),
+	err := k.call(nil, unix.SYS_WAITID, uintptr(idType), uintptr(id),
 		uintptr(unsafe.Pointer(&k.info)), uintptr(options), uintptr(unsafe.Pointer(&k.usage)))
 	if k.info.Found() {
 		err = nil // also if it was killed before it could say so
@@ -174,21 +183,67 @@ func (k *Keeper) goneWithin(d time.Duration) bool {
 	return pidfds.ExitedWithin(k.pidfd, int(d.Milliseconds()))
 }
 
-// patience is how long nothing need be heard of a keeper before it is looked at.
-const patience = 10 * time.Millisecond
+const (
+	// patience is how long nothing need be heard of a keeper before it is looked at.
+	patience = 10 * time.Millisecond
+
+	// deafness is after how long without an answer a keeper is taken for one that
+	// somebody has stopped. SIGCONT has had no effect by then.
+	deafness = 100 * time.Millisecond
+)
+
+// Answers reports whether the keeper is likely to make a child at once. It does not if
+// somebody holds it by ptrace(2), or has frozen its cgroup.
+func (k *Keeper) Answers() bool {
+	for {
+		asked := k.asked() // first: the time is that of this order, or of a later one
+		silence := time.Since(time.Unix(0, k.ordered.Load()))
+		switch {
+		case silence < patience:
+			return true
+		case asked && silence > deafness:
+			return false
+		}
+		if answers, known := k.tryAsk(); known {
+			return answers
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// tryAsk asks the keeper for a sign of life, if nobody else has an order for it.
+func (k *Keeper) tryAsk() (answers, known bool) {
+	if !k.mu.TryLock() {
+		return false, false
+	}
+	defer k.mu.Unlock()
+	if !k.asked() { // else it has been asked before, in vain
+		k.ask(nil, unix.SYS_GETPID)
+	}
+	return k.await(time.Unix(0, k.ordered.Load()).Add(deafness)) == nil, true
+}
+
+// asked reports whether there is an order without an answer.
+func (k *Keeper) asked() bool { return atomic.LoadUint32(&k.order.asked) != 0 }
 
 // wake goes on with a keeper that somebody has stopped.
 func (k *Keeper) wake() { pidfds.Signal(k.pidfd, unix.SIGCONT) }
 
 // End ends a keeper that has no children, or reaps one that is gone. It is
-// called once.
+// called once, and may wait for as long as somebody has stopped the keeper.
 func (k *Keeper) End() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	// A signal might be refused, after the program has given up privileges.
-	k.ask(nil, unix.SYS_EXIT_GROUP, 0)
-	for !k.goneWithin(patience) {
-		k.wake()
+	for {
+		if !k.asked() {
+			k.ask(nil, unix.SYS_EXIT_GROUP, 0)
+		}
+		if k.goneWithin(patience) {
+			break
+		}
+		// Which ends one that is stopped, too, but might be refused, after the program
+		// has given up privileges.
+		pidfds.Signal(k.pidfd, unix.SIGKILL)
 	}
 	reap(k.pidfd)
 	k.order.close()
@@ -207,9 +262,13 @@ func (k *Keeper) prepare(p *program) {
 	}
 }
 
-func (k *Keeper) clone(s *shared) error {
+// clone takes a place only then: a keeper that has been stopped keeps its own children
+// waiting.
+func (k *Keeper) clone(p *program) error {
+	defer starts.enter(p, false)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	s := &p.shared
 	err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
 	if errno, ok := err.(syscall.Errno); ok {
 		return &Error{"clone3", errno}
@@ -222,7 +281,8 @@ func (k *Keeper) clone(s *shared) error {
 func (k *Keeper) reap(pidfd int) {
 	pidfds.ExitedWithin(pidfd, -1)
 	var info pidfds.Siginfo
-	if k.Wait(pidfd, &info, unix.WEXITED|unix.WNOHANG|unix.WALL, new(syscall.Rusage)) == ErrGone {
+	const options = unix.WEXITED | unix.WNOHANG | unix.WALL
+	if k.Wait(unix.P_PIDFD, pidfd, &info, options, new(syscall.Rusage)) == ErrGone {
 		reap(pidfd) // it may be this program that orphans come to
 		return
 	}
@@ -234,19 +294,33 @@ func (k *Keeper) call(s *shared, number uintptr, args ...uintptr) error {
 	if k.Gone() {
 		return ErrGone
 	}
+	if err := k.await(time.Time{}); err != nil { // what tryAsk has asked in vain
+		return err
+	}
 	k.ask(s, number, args...)
-	o := &k.order
+	if err := k.await(time.Time{}); err != nil {
+		return err
+	}
+	if r := int(k.order.result); r < 0 {
+		return syscall.Errno(-r)
+	}
+	return nil
+}
+
+// await waits for an answer, until the deadline if there is one.
+func (k *Keeper) await(deadline time.Time) error {
 	limit := unix.NsecToTimespec(int64(patience))
-	for atomic.LoadUint32(&o.asked) != 0 {
+	for k.asked() {
 		if k.Gone() {
 			return ErrGone
 		}
-		if futexWait(&o.asked, 1, &limit) == unix.ETIMEDOUT {
-			k.wake()
+		if futexWait(&k.order.asked, 1, &limit) != unix.ETIMEDOUT {
+			continue
 		}
-	}
-	if r := int(o.result); r < 0 {
-		return syscall.Errno(-r)
+		if !deadline.IsZero() && time.Now().After(deadline) {
+			return os.ErrDeadlineExceeded
+		}
+		k.wake()
 	}
 	return nil
 }
@@ -257,6 +331,7 @@ func (k *Keeper) ask(s *shared, number uintptr, args ...uintptr) {
 	o.number = number
 	o.args = [5]uintptr{}
 	copy(o.args[:], args)
+	k.ordered.Store(time.Now().UnixNano())
 	atomic.StoreUint32(&o.asked, 1)
 	unix.Write(int(o.bell.fd), one)
 }

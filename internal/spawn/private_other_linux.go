@@ -22,9 +22,15 @@ func StartKeeper() (*Keeper, error) { return nil, errors.ErrUnsupported }
 func Keeps() error { return errors.ErrUnsupported }
 
 // Child returns errors.ErrUnsupported.
-func (*Keeper) Child(string, []string, *syscall.ProcAttr, bool) (pid, pidfd int, err error) {
+func (*Keeper) Child(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }
+
+// Ready returns errors.ErrUnsupported.
+func (*Keeper) Ready() error { return errors.ErrUnsupported }
+
+// Answers reports false.
+func (*Keeper) Answers() bool { return false }
 
 // PID returns 0.
 func (*Keeper) PID() int { return 0 }
@@ -33,7 +39,9 @@ func (*Keeper) PID() int { return 0 }
 func (*Keeper) Fits() (bool, error) { return false, errors.ErrUnsupported }
 
 // Wait returns errors.ErrUnsupported.
-func (*Keeper) Wait(int, *pidfds.Siginfo, int, *syscall.Rusage) error { return errors.ErrUnsupported }
+func (*Keeper) Wait(int, int, *pidfds.Siginfo, int, *syscall.Rusage) error {
+	return errors.ErrUnsupported
+}
 
 // Gone reports true.
 func (*Keeper) Gone() bool { return true }
@@ -45,6 +53,6 @@ func (*Keeper) End() {}
 func Autoreaps() error { return errors.ErrUnsupported }
 
 // AutoreapedChild returns errors.ErrUnsupported.
-func AutoreapedChild(string, []string, *syscall.ProcAttr, bool) (pid, pidfd int, err error) {
+func AutoreapedChild(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
 	return 0, 0, errors.ErrUnsupported
 }

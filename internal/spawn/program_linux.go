@@ -5,6 +5,7 @@ package spawn
 import (
 	"reflect"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/filelimit"
@@ -19,6 +20,10 @@ type program struct {
 	limit   filelimit.Limit
 	fetched int // the number of the last file fetched from the parent
 	told    int // the step of tellTable
+
+	since  time.Time     // when the start got its place
+	done   chan struct{} // closed when a child that was taken over has let go
+	listed bool          // the guard may look at shared.running
 
 	apart    bool // the child has memory of its own
 	branches bool // the first step is a branch

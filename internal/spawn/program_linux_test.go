@@ -260,7 +260,7 @@ func TestErrorNamesTheCallThatFailed(t *testing.T) {
 		"chroot": {Sys: &syscall.SysProcAttr{Chroot: "/nowhere"}},
 		"execve": {},
 	} {
-		_, _, err := Child("/nowhere", nil, attr, false)
+		_, _, err := Child("/nowhere", nil, attr, How{})
 		if want := call + ": "; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %q does not begin with %q", fmt.Sprint(err), want)
 		}

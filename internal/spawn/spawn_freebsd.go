@@ -15,6 +15,9 @@
 package spawn
 
 import (
+	"errors"
+	"io"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -107,7 +110,10 @@ func reportPipe(files int) (read, write int, err error) {
 // run makes the child and waits until it has begun its program or failed. It
 // closes the pipe.
 func (p *program) run(read, write, flags int) (pid, fd int, err error) {
-	defer unix.Close(read)
+	// A read that the runtime's poller waits for takes no thread: an exec may hang.
+	unix.SetNonblock(read, true)
+	pipe := os.NewFile(uintptr(read), "")
+	defer pipe.Close()
 	s := &p.shared
 	s.every = sigset{^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0)}
 	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
@@ -120,7 +126,7 @@ func (p *program) run(read, write, flags int) (pid, fd int, err error) {
 		return 0, 0, &Error{"pdfork", syscall.Errno(-pid)}
 	}
 	fd = int(s.procdesc)
-	if err := p.report(read); err != nil {
+	if err := p.report(pipe); err != nil {
 		wait(pid)
 		unix.Close(fd)
 		return 0, 0, err
@@ -142,22 +148,18 @@ func (p *program) fork() (pid int) {
 
 // report waits for the exec, or for what the child says of its failure. A child
 // that is killed before its exec says nothing: it was started, and has exited.
-func (p *program) report(read int) error {
+func (p *program) report(pipe *os.File) error {
 	f := &p.shared.failure // the child has written its copy
 	buffer := unsafe.Slice((*byte)(unsafe.Pointer(f)), unsafe.Sizeof(*f))
-	for {
-		n, err := unix.Read(read, buffer)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return &Error{"read", err.(syscall.Errno)}
-		case n == 0:
-			return nil
-		}
-		// A pipe takes so few bytes as one piece.
-		return &Error{p.call(f.step), syscall.Errno(f.errno)}
+	switch _, err := pipe.Read(buffer); { // a pipe takes so few bytes as one piece
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		errno := unix.EIO
+		errors.As(err, &errno)
+		return &Error{"read", errno}
 	}
+	return &Error{p.call(f.step), syscall.Errno(f.errno)}
 }
 
 // wait reaps a child that has ended or is about to.

@@ -23,16 +23,18 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/wardproc/ward/internal/parentthread"
 	"golang.org/x/sys/unix"
 )
 
 // shared is the memory that the child reads. The assembly knows its offsets from
 // go_asm.h, which the compiler writes.
 type shared struct {
-	running uint32     // the child's, until the kernel clears it: see clone3
+	running uint32     // who waits for the child; the kernel clears it: see clone(2)
 	pid     int32      // of the child, and 0 if there is none
 	pidfd   int32      // of the child
-	waits   uint32     // 1 if clone returns when the child has let go of our memory
+	waits   uint32     // 1 if somebody waits until the child has let go of our memory
+	duty    *uint32    // guardian.onDuty, if the child is offered to the guard
 	report  *failure   // where the child writes what failed
 	own     failure    // the place for it of a child that shares our memory
 	every   uint64     // a full signal mask
@@ -62,8 +64,8 @@ type cloneArgs struct {
 
 // clone makes a child that runs the program at s.first, with all signals
 // blocked in both. If s.waits is 1 it waits until the child has let go of our
-// memory: at its exec or its end. Then the caller gets its mask back. It returns
-// the child's pid or a negative errno. It is not preempted.
+// memory, at its exec or its end, or the guard waits for that. Then the caller gets its
+// mask back. It returns the child's pid or a negative errno. It is not preempted.
 //
 //go:noescape
 func clone(s *shared) int
@@ -98,12 +100,21 @@ func exitsyscall()
 
 // Child makes a child that executes the program name. It covers what Covers says. The
 // pidfd is close-on-exec; the caller owns it and the child, which is waited for like
-// any other. If it inherits, it gets the descriptors without close-on-exec, too: see
-// inheritTable. The error is an *Error, or syscall.EINVAL for a string that holds a NUL.
-func Child(name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+// any other. The error is an *Error, or syscall.EINVAL for a string that holds a NUL.
+func Child(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	return makeChild(visible{}, name, argv, attr, inherits)
+	return makeChild(visible{thread{how.ParentThread}}, name, argv, attr, how.Inherits)
+}
+
+// How is what attr does not say of a child.
+type How struct {
+	// Inherits gives the child the descriptors without close-on-exec, too: see
+	// inheritTable.
+	Inherits bool
+
+	// ParentThread has parentthread.Programs make the child, which the caller holds.
+	ParentThread bool
 }
 
 // A maker is the parent of the child that a spawn program makes.
@@ -115,9 +126,10 @@ type maker interface {
 	// what the child does not have from the calling thread otherwise.
 	prepare(p *program)
 
-	// clone makes the process that begins the program. s.pid is set if there is a
-	// child, also if there is an error.
-	clone(s *shared) error
+	// clone makes the process that begins the program, in a place of starts. Where the
+	// kernel tells the number there is one if there is a child, also if there is an
+	// error.
+	clone(p *program) error
 
 	// reap waits for a process that is about to end, and closes its pidfd.
 	reap(pidfd int)
@@ -126,13 +138,11 @@ type maker interface {
 func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
 	pid, pidfd int, err error,
 ) {
-	p := programs.Get().(*program)
-	defer programs.Put(p)
-	pid, pidfd, err = p.attempt(m, name, argv, attr, inherits, !mayFetch(attr.Files, inherits))
+	pid, pidfd, err = attempt(m, name, argv, attr, inherits, !mayFetch(attr.Files, inherits))
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == callFetch {
 		// It worked when it was tried. Now take the way that always does.
-		pid, pidfd, err = p.attempt(m, name, argv, attr, inherits, true)
+		pid, pidfd, err = attempt(m, name, argv, attr, inherits, true)
 	}
 	return pid, pidfd, err
 }
@@ -140,12 +150,13 @@ func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, inhe
 var programs = sync.Pool{New: func() any { return new(program) }}
 
 // attempt makes the child in one of the two ways to get at files with high numbers.
-func (p *program) attempt(
+func attempt(
 	m maker, name string, argv []string, attr *syscall.ProcAttr, inherits, copyFiles bool,
 ) (
 	pid, pidfd int, err error,
 ) {
-	defer p.reset()
+	p := programs.Get().(*program)
+	defer p.free()
 	p.inherits = inherits
 	if err := p.build(m, name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
@@ -154,6 +165,14 @@ func (p *program) attempt(
 		return p.runApart(m)
 	}
 	return p.run(m)
+}
+
+// free gives the memory to the next start, unless the guard knows it.
+func (p *program) free() {
+	if !p.listed {
+		p.reset()
+		programs.Put(p)
+	}
 }
 
 // run makes a child that shares our memory, and waits until it has begun its program
@@ -166,10 +185,9 @@ func (p *program) run(m maker) (pid, pidfd int, err error) {
 	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
 	defer p.holdForkLock()()
-	if err := m.clone(s); err != nil && s.pid == 0 {
+	if err := p.clone(m, &s.pid); err != nil {
 		return 0, 0, err
 	}
-	p.await()
 	if s.own.step == 0 {
 		return int(s.pid), int(s.pidfd), nil
 	}
@@ -182,10 +200,11 @@ func (p *program) ready() {
 	s := &p.shared
 	p.begin()
 	s.waits = 1
+	s.duty = nil
 	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
 	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
 	s.call = [3]uintptr{unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args)}
-	atomic.StoreUint32(&s.running, 1)
+	atomic.StoreUint32(&s.running, unmade)
 }
 
 // begin sets what any child is to find.
@@ -200,14 +219,29 @@ func (p *program) begin() {
 	}
 }
 
-// await waits until the process that was cloned has let go of our memory. It has,
-// where clone waited. The kernel clears the word and wakes its waiters; the futex is
-// a shared one.
-func (p *program) await() {
-	for atomic.LoadUint32(&p.shared.running) != 0 {
-		futexWait(&p.shared.running, 1, nil)
+// clone makes the process that begins the program, and waits until it has let go of our
+// memory. pid is where the kernel tells its number.
+func (p *program) clone(m maker, pid *int32) error {
+	word := &p.shared.running
+	defer runtime.KeepAlive(p)
+	err := m.clone(p)
+	if err != nil && *pid == 0 {
+		atomic.StoreUint32(word, released)
 	}
-	runtime.KeepAlive(p)
+	// Where the thread of the clone did not wait, this one does.
+	atomic.CompareAndSwapUint32(word, unmade, waited)
+	for atomic.LoadUint32(word) == waited {
+		futexWait(word, waited, nil)
+	}
+	if p.shared.duty != nil {
+		limit := unix.NsecToTimespec(int64(hungPatience))
+		futexWait(word, guarded, &limit)
+	}
+	starts.leave(p)
+	if *pid == 0 {
+		return err
+	}
+	return nil
 }
 
 func (p *program) failed(f failure) error {
@@ -215,13 +249,11 @@ func (p *program) failed(f failure) error {
 }
 
 // visible makes ordinary children of this program: any wait sees them.
-type visible struct{}
+type visible struct{ thread }
 
 func (visible) PID() int { return os.Getpid() }
 
 func (visible) prepare(p *program) { p.setExitSignal(syscall.SIGCHLD) }
-
-func (visible) clone(s *shared) error { return cloneHere(s) }
 
 // cloneHere makes a child of this program.
 func cloneHere(s *shared) error {
@@ -232,6 +264,18 @@ func cloneHere(s *shared) error {
 }
 
 func (visible) reap(pidfd int) { reap(pidfd) }
+
+// A thread is what makes the children of this program. Those that get a signal when it
+// ends are made by the parent thread, which the caller of this package holds.
+type thread struct{ parent bool }
+
+func (t thread) clone(p *program) error {
+	starts.enter(p, t.parent)
+	if t.parent {
+		return parentthread.Programs.Call(func() error { return cloneHere(&p.shared) })
+	}
+	return cloneHere(&p.shared)
+}
 
 // reap waits for a child that nobody is to hear of, and closes its pidfd. Without
 // __WALL there is none that has not yet executed anything and raises no signal. The

@@ -52,11 +52,12 @@ const impossible = 1 << 62
 // fork raises no SIGCHLD, and only a wait with __WALL sees it.
 func try(add func(*program)) error {
 	const end = "the end"
-	report, free, err := sharedReport()
+	page, err := sharedPage()
 	if err != nil {
 		return err
 	}
-	defer free()
+	defer unix.Munmap(page)
+	report := (*failure)(unsafe.Pointer(unsafe.SliceData(page)))
 	p := programs.Get().(*program)
 	defer programs.Put(p)
 	defer p.reset()

@@ -79,6 +79,7 @@
 //	TestStartOfAFunctionNeedsPrivate
 //	test/hostile TestThieves
 //	test/hostile TestKeepersKilledInMidFlight
+//	test/hostile TestStoppedKeeperHoldsUpItsOwnChildrenOnly
 //	ward TestNoWaitTakesAPrivateChild
 //	ward TestPrivateIsRefusedWhereItCannotBe
 //

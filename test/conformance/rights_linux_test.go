@@ -167,13 +167,22 @@ func TestChangeOfIDsWaitsForTheExec(t *testing.T) {
 		t.Skip("a keeper goes on with the ids that it has")
 	}
 	needRoot(t)
+	changeIDsDuringStarts(t, "start and change ids")
+}
+
+// changeIDsDuringStarts has a helper start a slow program, and then change its ids.
+func changeIDsDuringStarts(t *testing.T, helper string, args ...string) {
+	t.Helper()
 	program := writeSlowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
 	r, w := childtest.Pipe(t)
 	in, change := childtest.Pipe(t)
-	h := childtest.Start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, "start and change ids", program.path)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, helper, append(args, program.path)...)
 	w.Close()
 	program.awaitExec(t)
 	change.Close()
+	if line := childtest.ReadLine(t, r); line != "now" {
+		t.Errorf("the program says %q", line)
+	}
 	lines := make(chan string, 1)
 	go func() { lines <- childtest.ReadLine(t, r) }()
 	select {
@@ -197,13 +206,18 @@ func startAndChangeIDs(program string) {
 	started := make(chan error, 1)
 	go func() { started <- run(program, nil) }()
 	io.Copy(io.Discard, os.Stdin) // until the test says so
+	changeIDs()
+	if err := <-started; err != nil {
+		childtest.Complain("%v", err)
+	}
+}
+
+func changeIDs() {
+	fmt.Println("now")
 	if err := syscall.Setuid(childtest.Nobody); err != nil {
 		childtest.Complain("%v", err)
 	}
 	fmt.Println("changed")
-	if err := <-started; err != nil {
-		childtest.Complain("%v", err)
-	}
 }
 
 // A thread that has given up rights, or entered a namespace, has children of its kind.

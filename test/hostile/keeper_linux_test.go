@@ -198,10 +198,16 @@ func killKeepers(n int) {
 	if len(ended) > 0 {
 		childtest.Complain("not all are right or typed errors")
 	}
-	time.Sleep(200 * time.Millisecond) // longer than the last keeper lingers
-	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
-		childtest.Complain("left behind: %d, %v", pid, err)
+	// The last keeper lingers, and each ends in its own time.
+	var err error
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		const options = unix.WEXITED | unix.WNOHANG | unix.WNOWAIT | unix.WALL
+		if err = unix.Waitid(unix.P_ALL, 0, nil, options, nil); err == unix.ECHILD {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
+	childtest.Complain("left behind: a child, %v", err)
 }
 
 // privateOutcome starts a private child and says what became of it, after another

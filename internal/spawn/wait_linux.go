@@ -1,0 +1,296 @@
+//go:build linux && (amd64 || arm64)
+
+package spawn
+
+import (
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/wardproc/ward/internal/lockorder"
+	"golang.org/x/sys/unix"
+)
+
+// A start waits until its child has let go of our memory. That may take long: the
+// program is on a file system that hangs, a scanner thinks about it, or the user that
+// the child runs as has stopped it. A start that waits takes a thread. So only a few
+// may do so at a time, and the others stand in a queue.
+//
+// A start that takes its time is taken over when there are others: its thread goes
+// back to the runtime, and a timer looks at its word now and then. But something has
+// to keep syscall.Setuid waiting, see cloneInCall. That is the guard, one thread that
+// waits for all that were taken over.
+//
+// shared.running tells who waits. The kernel clears it, whatever its value is.
+const (
+	released = iota // nobody: the child has let go of our memory
+	waited          // the thread that made the child
+	guarded         // the guard
+	unmade          // nobody yet, as there is no child
+)
+
+const (
+	// startPatience is how long a start waits by itself if there are others.
+	startPatience = 10 * time.Millisecond
+
+	// hungPatience is that while other starts do hang.
+	hungPatience = time.Millisecond
+
+	// glances is how often the word of a start is looked at in as much time as that
+	// start has taken already, but for the longest time between two.
+	glances    = 8
+	maxUnheard = 20 * time.Millisecond
+)
+
+// maxPlaces is how many starts may wait by themselves: as many as can run, but more than
+// one.
+func maxPlaces() int { return max(runtime.GOMAXPROCS(0), 2) }
+
+// starts are those that wait for their children.
+var starts = startList{guardian: guardian{
+	masks: [2]uint64{^uint64(0)},
+	limit: unix.NsecToTimespec(int64(guardPatience)),
+}}
+
+type startList struct {
+	guardian guardian
+
+	mu       lockorder.Mutex[lockorder.Starts] // guards the fields below
+	places   int                               // that are taken, or given to one of the queue
+	queue    []chan<- struct{}
+	waiting  []*program // in a place
+	taken    []*program // taken over
+	listed   []listing
+	guarding bool        // there is a guard, or will be
+	timer    *time.Timer // for look
+	next     time.Time   // when it does, if it is to
+}
+
+// A listing is a program that the guard knows. Its memory has to stay until the guard
+// has seen that the child has let go of it, and no other start may use it before.
+type listing struct {
+	word *atomic.Uintptr
+	p    *program
+}
+
+// enter waits for a place. With offer the child is the guard's, if there is one, so that
+// the thread that makes the child need not wait.
+func (l *startList) enter(p *program, offer bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.places >= maxPlaces() {
+		turn := make(chan struct{})
+		l.queue = append(l.queue, turn)
+		l.mu.Unlock()
+		<-turn
+		l.mu.Lock()
+	} else {
+		l.places++
+	}
+	p.since = time.Now()
+	if offer && atomic.LoadUint32(&l.guardian.onDuty) != 0 {
+		p.shared.duty = &l.guardian.onDuty
+		l.list(p)
+	}
+	l.waiting = append(l.waiting, p)
+	if len(l.waiting) > 1 {
+		l.lookWithin(l.patience())
+	}
+}
+
+// leave gives the place to the next one. The program waits on if its child is taken
+// over, and then not in a place.
+func (l *startList) leave(p *program) {
+	l.mu.Lock()
+	i := slices.Index(l.waiting, p)
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	if len(l.queue) > 0 {
+		close(l.queue[0])
+		l.queue = slices.Delete(l.queue, 0, 1)
+	} else {
+		l.places--
+	}
+	if atomic.LoadUint32(&p.shared.running) == released {
+		l.sweep()
+		l.mu.Unlock()
+		return
+	}
+	p.done = make(chan struct{})
+	l.taken = append(l.taken, p)
+	l.lookWithin(hungPatience)
+	l.mu.Unlock()
+	<-p.done
+}
+
+func (l *startList) patience() time.Duration {
+	if len(l.taken) > 0 {
+		return hungPatience
+	}
+	return startPatience
+}
+
+// lookWithin has look called. The caller holds mu.
+func (l *startList) lookWithin(d time.Duration) {
+	at := time.Now().Add(d)
+	switch {
+	case l.timer == nil:
+		l.timer = time.AfterFunc(d, l.look)
+	case l.next.IsZero() || at.Before(l.next):
+		l.timer.Reset(d)
+	default:
+		return
+	}
+	l.next = at
+}
+
+// look takes over the starts that take long, and tells those whose child has let go.
+func (l *startList) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = time.Time{}
+	now := time.Now()
+	l.taken = slices.DeleteFunc(l.taken, func(p *program) bool {
+		done := atomic.LoadUint32(&p.shared.running) == released
+		if done {
+			close(p.done)
+		}
+		return done
+	})
+	l.sweep()
+	if len(l.waiting) > 1 {
+		for _, p := range l.waiting {
+			if now.Sub(p.since) >= l.patience() {
+				l.takeOver(p)
+			}
+		}
+		l.lookWithin(l.patience())
+	}
+	if len(l.taken) > 0 {
+		last := l.taken[len(l.taken)-1].since
+		l.lookWithin(min(max(now.Sub(last)/glances, hungPatience), maxUnheard))
+	}
+}
+
+// takeOver has the guard wait for the child of p, and no other thread, as soon as
+// there is a guard. Before it is made it must not be waited for: what makes it may need
+// the world that syscall.Setuid has stopped.
+func (l *startList) takeOver(p *program) {
+	if atomic.LoadUint32(&p.shared.running) != waited {
+		return
+	}
+	l.list(p)
+	if !l.guarding {
+		l.guarding = true
+		go l.guard()
+	}
+	// The word is listed, and the guard looks at the list once more when it goes.
+	if atomic.LoadUint32(&l.guardian.onDuty) != 0 &&
+		atomic.CompareAndSwapUint32(&p.shared.running, waited, guarded) {
+		futexWake(&p.shared.running)
+	}
+}
+
+// list tells the guard of p.
+func (l *startList) list(p *program) {
+	if p.listed {
+		return
+	}
+	p.listed = true
+	l.listed = append(l.listed, listing{l.guardian.list(&p.shared.running), p})
+}
+
+// sweep forgets the programs that the guard has forgotten, and without a guard those
+// whose child has let go.
+func (l *startList) sweep() {
+	l.listed = slices.DeleteFunc(l.listed, func(s listing) bool {
+		if !l.guarding && atomic.LoadUint32(&s.p.shared.running) == released {
+			s.word.Store(0)
+		}
+		return s.word.Load() == 0
+	})
+}
+
+// guard is the guard's life.
+func (l *startList) guard() {
+	for {
+		guardInCall(&l.guardian)
+		if l.dismiss() {
+			return
+		}
+	}
+}
+
+// dismiss reports whether no child is left to guard.
+func (l *startList) dismiss() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.listed {
+		switch atomic.LoadUint32(&s.p.shared.running) {
+		case waited, guarded:
+			return false
+		}
+	}
+	l.guarding = false
+	l.sweep()
+	return true
+}
+
+// guardPatience is how long the guard waits for one word before it looks at the
+// others, too: they are forgotten only then.
+const guardPatience = 50 * time.Millisecond
+
+// A guardian is what the guard sees. The assembly knows its offsets from go_asm.h,
+// which the compiler writes.
+type guardian struct {
+	onDuty uint32    // 1 while all signals are blocked, and a listed word is waited for
+	masks  [2]uint64 // a full signal mask, and that of the guard's thread
+	limit  unix.Timespec
+	words  guardPage
+}
+
+const guardPageWords = 127
+
+// A guardPage has the addresses of words. The guard takes out those that are cleared.
+// A page stays.
+type guardPage struct {
+	words [guardPageWords]uintptr
+	next  *guardPage
+}
+
+// list has the guard wait for a word, and returns where it is noted. The caller holds
+// the lock of all who do this.
+func (g *guardian) list(word *uint32) (place *atomic.Uintptr) {
+	page := &g.words
+	for {
+		for i := range page.words {
+			place := (*atomic.Uintptr)(unsafe.Pointer(&page.words[i]))
+			if place.Load() == 0 {
+				place.Store(uintptr(unsafe.Pointer(word)))
+				return place
+			}
+		}
+		next := (*unsafe.Pointer)(unsafe.Pointer(&page.next))
+		if page.next == nil {
+			atomic.StorePointer(next, unsafe.Pointer(new(guardPage)))
+		}
+		page = page.next
+	}
+}
+
+// guard waits with all signals blocked until there is no listed word of a child that has
+// been made and has not let go. It is not preempted.
+//
+//go:noescape
+func guard(duty *guardian)
+
+// guardInCall is guard as a system call in the eyes of the Go runtime, like cloneInCall.
+//
+//go:nosplit
+//go:norace
+func guardInCall(duty *guardian) {
+	entersyscall()
+	guard(duty)
+	exitsyscall()
+}
