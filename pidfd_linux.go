@@ -83,9 +83,9 @@ func capabilities(set settings) Caps {
 	} else {
 		fetches = spawn.Fetches()
 	}
-	autoreap, keeps := works, works
+	autoreap, parent := works, works
 	if works == nil {
-		autoreap, keeps = autoreaps(), spawn.Keeps()
+		autoreap, parent = autoreaps(), spawn.HasParents()
 	}
 	info := pidfds.Recovers()
 	if set.recover == "off" {
@@ -99,7 +99,7 @@ func capabilities(set settings) Caps {
 		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
 		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
-		feature("keeper for Attr.Private (where spawn programs are)", keeps),
+		feature("a parent for each child with Attr.Private (where spawn programs are)", parent),
 		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", pidfds.SignalsGroups()),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
 	}
@@ -117,13 +117,14 @@ type pidfd struct {
 	watchID mux.ID
 	release func() // gives back what arrange holds
 
-	autoreaped bool        // a private child that the kernel reaps
-	keeper     *keeper     // the parent of a private child, if it has one
-	ordered    keeperOrder // what the keeper is to do
-	orphaned   time.Time   // when it was noticed that the keeper is gone
-	exitSeen   bool        // the descriptor has said so
-	reaped     bool        // by other code: the status is still to be read
-	suspended  bool        // exits does not hear of it: block, or exited, is under way
+	autoreaped bool          // a private child that the kernel reaps
+	parent     *spawn.Parent // of a private child, if it has one of its own
+	ended      time.Time     // when it was noticed that the child has, before its parent
+	orphan     bool          // the parent was killed
+	orphaned   time.Time     // when it was noticed that the orphan has exited
+	exitSeen   bool          // the descriptor that is watched has said so
+	reaped     bool          // by other code: the status is still to be read
+	suspended  bool          // exits does not hear of it: block, or exited, is under way
 }
 
 func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
@@ -186,8 +187,16 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 }
 
 func (b *pidfd) watch(p *process) (err error) {
-	b.watchID, err = exits.Watch(b.fd, p)
+	b.watchID, err = exits.Watch(b.watched(), p)
 	return err
+}
+
+// watched is the pidfd that tells of the end.
+func (b *pidfd) watched() pidfds.Descriptor {
+	if b.byParent() {
+		return b.parent.Descriptor()
+	}
+	return b.fd
 }
 
 // abandon kills a child that nobody is to hear of.
@@ -199,7 +208,7 @@ func (b *pidfd) abandon(p *process) (finish func()) {
 	return func() {
 		if held {
 			pidfds.ExitedWithin(b.fd.FD, -1)
-			b.take(p)
+			b.take()
 		}
 		b.exited()
 		b.close()
@@ -207,10 +216,11 @@ func (b *pidfd) abandon(p *process) (finish func()) {
 }
 
 // take takes the zombie of a child that is abandoned.
-func (b *pidfd) take(p *process) {
-	if b.keeper != nil {
-		if _, err := b.keeper.take(p.pid); err != spawn.ErrGone {
-			return
+func (b *pidfd) take() {
+	if b.byParent() {
+		fd := b.parent.Descriptor().FD
+		for pidfds.ExitedWithin(fd, -1) && !b.parent.Reap() {
+			time.Sleep(time.Millisecond)
 		}
 	}
 	pidfds.Wait(b.fd.FD, nil, waitOptions, nil)
@@ -222,8 +232,8 @@ func (b *pidfd) heard(uint32, bool) { b.exitSeen = true }
 // program traces a wait returns stops, too, asked for or not, and they are the
 // tracer's: ptrace(2). From the exit on there are none.
 func (b *pidfd) reap(p *process) (*State, error) {
-	if b.keeper != nil {
-		if state, err, given := b.ordered.result(); given {
+	if b.byParent() {
+		if state, err := b.reapByParent(p); err != spawn.ErrKilled {
 			return state, err
 		}
 	}
@@ -239,13 +249,7 @@ func (b *pidfd) reap(p *process) (*State, error) {
 	case b.reaped:
 		return b.recover(p)
 	}
-	if b.keeper != nil && b.orphaned.IsZero() {
-		if !b.keeper.Gone() {
-			b.order(p)
-			return nil, ErrRunning
-		}
-		b.orphan(p)
-	}
+	b.noteExit(p)
 	state, err := takeZombie(p.pid, func(info *pidfds.Siginfo, usage *syscall.Rusage) error {
 		return pidfds.Wait(b.fd.FD, info, waitOptions, usage)
 	})
@@ -267,7 +271,7 @@ func takeZombie(pid int, wait func(*pidfds.Siginfo, *syscall.Rusage) error) (*St
 	s := &State{pid: pid, hasUsage: true}
 	var info pidfds.Siginfo
 	switch err := wait(&info, &s.usage); {
-	case err == unix.ECHILD || err == spawn.ErrGone:
+	case err == unix.ECHILD:
 		return nil, err
 	case err != nil:
 		return nil, os.NewSyscallError("waitid", err)
@@ -324,7 +328,16 @@ func (b *pidfd) hold(p *process) error {
 	if err != nil {
 		return fmt.Errorf("%w (%v)", ErrDescriptorLost, err)
 	}
-	b.fd, b.exitSeen = fd, false
+	b.fd = fd
+	if b.byParent() {
+		return nil
+	}
+	b.exitSeen = false
+	return b.rewatch(fd)
+}
+
+// rewatch goes on with another pidfd of what is watched.
+func (b *pidfd) rewatch(fd pidfds.Descriptor) error {
 	if err := exits.Move(b.watchID, fd); err != nil {
 		return fmt.Errorf("%w (%v)", ErrDescriptorLost, err)
 	}
@@ -359,7 +372,16 @@ func (b *pidfd) signal(p *process, sig os.Signal) error {
 // verify asks the mux, which knows of both descriptors at once, and looks at the
 // child's own only if the answer is no.
 func (b *pidfd) verify(p *process) error {
-	if b.suspended || exits.Verify(b.watchID) != nil {
+	verified := !b.suspended && exits.Verify(b.watchID) == nil
+	if b.byParent() {
+		if !verified {
+			if err := b.holdParent(); err != nil {
+				return err
+			}
+		}
+		return b.hold(p)
+	}
+	if !verified {
 		return b.hold(p)
 	}
 	return nil
@@ -374,7 +396,6 @@ func (b *pidfd) block(p *process) {
 			return
 		}
 		if pidfds.ExitedWithin(fd, milliseconds) {
-			b.takeHere(p)
 			p.ExitHeard(0, false)
 			if p.reapSoon() {
 				return
@@ -395,7 +416,7 @@ func (b *pidfd) suspendFor(p *process) (fd int, ok bool) {
 		return -1, false
 	}
 	b.suspend()
-	return b.fd.FD, true
+	return b.watched().FD, true
 }
 
 // suspend is called with the process's mutex held.
@@ -427,9 +448,11 @@ func (b *pidfd) exited() {
 	b.suspend()
 	exits.Remove(b.watchID)
 	b.release()
-	if b.keeper != nil {
-		keepers.release(b.keeper)
-	}
 }
 
-func (b *pidfd) close() { b.fd.Close() }
+func (b *pidfd) close() {
+	b.fd.Close()
+	if b.parent != nil {
+		b.parent.Close()
+	}
+}

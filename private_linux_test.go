@@ -31,7 +31,7 @@ func withEachPrivacy(t *testing.T, test func(t *testing.T)) {
 	childtest.NeedSpawnPrograms(t)
 	t.Run("as offered", test)
 	t.Run("keeper", func(t *testing.T) {
-		defer ward.Force("private=keeper")()
+		defer ward.Force("private=parent")()
 		test(t)
 	})
 }
@@ -103,7 +103,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 
 func TestKeeperTellsTheResourceUsage(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	defer ward.Force("private=keeper")()
+	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 0)
 	release()
 	state := childtest.Wait(t, h)
@@ -141,7 +141,7 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 
 func TestKeeperGoesWithItsLastChild(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	defer ward.Force("private=keeper")()
+	defer ward.Force("private=parent")()
 	one, releaseOne := startHeldPrivate(t, 0)
 	two, releaseTwo := startHeldPrivate(t, 0)
 	keeper := childtest.ParentOf(one.PID())
@@ -162,7 +162,7 @@ func TestKeeperGoesWithItsLastChild(t *testing.T) {
 
 func TestChildrenOutliveTheirKeeper(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	defer ward.Force("private=keeper")()
+	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 9)
 	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
@@ -191,7 +191,7 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 
 func TestStoppedKeeperGoesOn(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	defer ward.Force("private=keeper")()
+	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 3)
 	keeper := childtest.ParentOf(h.PID())
 	stop := func() {
@@ -210,7 +210,7 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 
 func TestWait4TakesNoKeeper(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	defer ward.Force("private=keeper")()
+	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 0)
 	keeper := childtest.ParentOf(h.PID())
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
@@ -236,7 +236,7 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
-			attr := &ward.Attr{Env: []string{"WARDDEBUG=private=keeper"}}
+			attr := &ward.Attr{Env: []string{"WARDDEBUG=private=parent"}}
 			childtest.Report(t, attr, "change", change)
 		})
 	}

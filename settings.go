@@ -18,7 +18,7 @@ type settings struct {
 	spawn   string // "" or "std"
 	recover string // "" or "off"
 	packets string // "" or "off"
-	private string // "" or "keeper"
+	private string // "" or "parent"
 }
 
 // environment reads WARDDEBUG once, at the first start. In secure-execution mode it
@@ -54,7 +54,7 @@ func parseSettings(text string) (settings, error) {
 		{"spawn", &s.spawn, "std"},
 		{"recover", &s.recover, "off"},
 		{"packets", &s.packets, "off"},
-		{"private", &s.private, "keeper"},
+		{"private", &s.private, "parent"},
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		if item == "" {

@@ -16,8 +16,8 @@ func TestSettingsRefuseWhatTheyDoNotKnow(t *testing.T) {
 			t.Errorf("parseSettings(%q): %v, want %s", text, err, want)
 		}
 	}
-	got, err := parseSettings("backend=fallback,spawn=std,recover=off,packets=off,private=keeper")
-	if want := (settings{"fallback", "std", "off", "off", "keeper"}); got != want || err != nil {
+	got, err := parseSettings("backend=fallback,spawn=std,recover=off,packets=off,private=parent")
+	if want := (settings{"fallback", "std", "off", "off", "parent"}); got != want || err != nil {
 		t.Errorf("parseSettings: %v, %v", got, err)
 	}
 }

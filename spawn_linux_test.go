@@ -33,11 +33,11 @@ var ways = []way{
 	{name: "spawn=std", start: forced("spawn=std")},
 	{name: "spawn=fast", start: forced(""), closes: true},
 	{name: "private", start: startPrivate(""), private: true, closes: true},
-	{name: "private=keeper", start: startPrivate("private=keeper"), private: true, closes: true},
+	{name: "private=parent", start: startPrivate("private=parent"), private: true, closes: true},
 	{name: "inherit", start: inheriting(forced("")), inherits: true},
 	{name: "private, inherit", start: inheriting(startPrivate("")), private: true, inherits: true},
 	{
-		name: "private=keeper, inherit", start: inheriting(startPrivate("private=keeper")),
+		name: "private=parent, inherit", start: inheriting(startPrivate("private=parent")),
 		private: true, inherits: true,
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	pidfds "github.com/wardproc/ward/internal/pidfd"
+	"github.com/wardproc/ward/internal/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -99,8 +100,8 @@ func (z zombie) takeForeign(status *syscall.WaitStatus, options int, usage *sysc
 		got, _ := takeForeign(z.pid, status, options|unix.WNOHANG, usage, impatient)
 		return max(got, 0)
 	case owner == nil:
-		private := keepers.has(z.pid) // and killed; a wait with __WALL or __WCLONE sees it
-		if state := z.take(options | unix.WEXITED); state != nil && !private {
+		parent := spawn.IsParent(z.pid) // of a private child; a wait with __WALL or __WCLONE sees it
+		if state := z.take(options | unix.WEXITED); state != nil && !parent {
 			return state.copyTo(status, usage)
 		}
 	case !seen.Exited():

@@ -62,7 +62,7 @@ func ReachesOrphans() bool {
 // then nobody has their resource usage, and a wait may find that one runs.
 func Autoreaps() bool {
 	f, _ := Feature(ward.Capabilities(), "CLONE_AUTOREAP")
-	return f.OK && os.Getenv("WARDDEBUG") != "private=keeper"
+	return f.OK && os.Getenv("WARDDEBUG") != "private=parent"
 }
 
 // forced are the choices of the variable WARDDEBUG.
@@ -105,7 +105,7 @@ func private() []Variant {
 	if f, _ := Feature(ward.Capabilities(), "CLONE_AUTOREAP"); !f.OK {
 		return []Variant{v}
 	}
-	return []Variant{v, {Name: "private=keeper", Env: append(v.Env, "WARDDEBUG=private=keeper")}}
+	return []Variant{v, {Name: "private=parent", Env: append(v.Env, "WARDDEBUG=private=parent")}}
 }
 
 // Feature returns the feature whose name has word in it.

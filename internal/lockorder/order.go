@@ -7,7 +7,7 @@
 // one deadlocks beside a writer that waits. A try cannot deadlock and is not
 // checked, but what it has taken counts.
 //
-// Who waits for another goroutine with a lock held, as Probe and KeeperStart do,
+// Who waits for another goroutine with a lock held, as Probe does,
 // escapes the check: what that one takes has to come later, too.
 package lockorder
 
@@ -19,30 +19,21 @@ type rank interface{ place() int }
 // first because that wait reaps its process, and so may take all that a reap takes.
 type OnThread struct{ after[nothing] }
 
-// KeeperStart is of keeperPool.starting, which is held while a keeper starts. It
-// comes before Keeper, KeeperPool and ParentThread, which that start takes.
-type KeeperStart struct{ after[OnThread] }
-
-// Keeper is of spawn.Keeper.mu, which is held over an order to the keeper, however long
-// somebody has that stopped. It comes before all that others than starts of private
-// children take: so none of it is held meanwhile.
-type Keeper struct{ after[KeeperStart] }
-
 // Process is of process.mu, which guards a process and is held over calls of its
 // backend and its tree. It comes before all that these take.
-type Process struct{ after[Keeper] }
+type Process struct{ after[OnThread] }
 
 // Set is of Set.mu, which guards the members of a Set. A reap tells the sets with
 // the process's lock held; a Set asks its members without a lock.
 type Set struct{ after[Process] }
 
-// KeeperPool is of keeperPool.mu, which guards the choice of a keeper. The close of
-// a backend takes it.
-type KeeperPool struct{ after[Set] }
+// Parents is of spawn's parentList.mu, which guards the parents of private children and
+// their lifeline. A reap takes it.
+type Parents struct{ after[Set] }
 
 // ParentThread is of package parentthread, and guards the thread that starts
-// children. A backend whose child has exited, and a keeper that ends, give it back.
-type ParentThread struct{ after[KeeperPool] }
+// children. A backend whose child has exited gives it back.
+type ParentThread struct{ after[Parents] }
 
 // TreeRole is of reaperRole.mu, which guards FreeBSD's subtrees. A tree is killed
 // under Process. It comes before Mux, which hears SIGCHLD for it.
@@ -86,8 +77,7 @@ type Probe struct{ after[Poller] }
 type Forks struct{ after[Probe] }
 
 // Starts is of spawn's startList.mu, which guards the starts that wait for their
-// children. It is taken with nothing held but the lock over an order to a keeper, and
-// nothing is taken under it.
+// children. It is taken with nothing held, and nothing is taken under it.
 type Starts struct{ after[Forks] }
 
 // Reports is of spawn's reportList.mu, which guards the places for what children tell.

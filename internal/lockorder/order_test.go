@@ -10,7 +10,7 @@ import (
 
 // ranks are all ranks, first to last.
 var ranks = []rank{
-	OnThread{}, KeeperStart{}, Keeper{}, Process{}, Set{}, KeeperPool{}, ParentThread{}, TreeRole{},
+	OnThread{}, Process{}, Set{}, Parents{}, ParentThread{}, TreeRole{},
 	Numbers{}, Taken{}, ReapTable{}, Sweeps{}, Held{}, Mux{}, Poller{}, Probe{},
 	Forks{}, Starts{}, Reports{}, Copying{},
 }

@@ -125,7 +125,7 @@ func exitedChild() (fd int, gone bool, err error) {
 // StartTiny has package syscall start a program of package tinyprog, from memory, with
 // these files.
 func StartTiny(text []byte, files ...uintptr) (pid, fd int, err error) {
-	program, err := memoryFile(text)
+	program, err := MemoryFile(text)
 	if err != nil {
 		return 0, -1, err
 	}
@@ -141,9 +141,9 @@ func StartTiny(text []byte, files ...uintptr) (pid, fd int, err error) {
 	return pid, fd, nil
 }
 
-// memoryFile returns a descriptor of a file in memory, which can be executed as
+// MemoryFile returns a descriptor of a file in memory, which can be executed as
 // it is not open for writing.
-func memoryFile(text []byte) (int, error) {
+func MemoryFile(text []byte) (int, error) {
 	if text == nil {
 		return -1, errors.ErrUnsupported
 	}

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// branch is the number of a first step that is no system call. It clones a process,
-// by the arguments of clone3(2), which goes on with the next step; the one that clones
-// it goes on with the step at the third argument.
+// branch is the number of a step that is no system call. It clones a process, by the
+// arguments of clone3(2), which begins with the step at the third argument; the one that
+// clones it goes on with the next step.
 const branch = 1 << 29
 
 // ErrNotApart is returned for a child that is to change its ids where it cannot have
@@ -25,6 +25,14 @@ var ErrNotApart = fmt.Errorf("memory of its own for a child that changes its ids
 // mayBeApart reports whether there may be a process in between: not where that would
 // be the first one in a new pid namespace, which ends with it.
 func mayBeApart() bool { return sharesPIDNamespace() }
+
+// firstPidfd is the pidfd of the process that begins with the steps.
+func (p *program) firstPidfd() int {
+	if p.apart {
+		return int(p.between.pidfd)
+	}
+	return int(p.shared.pidfd)
+}
 
 // setApart has the child of the program use memory of its own. A child that shares
 // ours while it changes its ids takes the program's dumpable flag away (commit_creds
@@ -38,6 +46,8 @@ func mayBeApart() bool { return sharesPIDNamespace() }
 func (p *program) setApart() {
 	p.apart = true
 	p.addBranch()
+	p.addExit()
+	p.beginBranched()
 }
 
 // addBranch adds the branch to a program that has no step yet.
@@ -46,9 +56,8 @@ func (p *program) addBranch() {
 	p.add("clone3", wantAnything, branch, uintptr(unsafe.Pointer(&p.branched)), unsafe.Sizeof(p.branched))
 }
 
-// endBranch has the process that has cloned the other one go on with the steps that
-// follow.
-func (p *program) endBranch() { p.other = len(p.steps) }
+// beginBranched has the process that the branch clones begin with the steps that follow.
+func (p *program) beginBranched() { p.other = len(p.steps) }
 
 // addExit adds the end of a process.
 func (p *program) addExit() { p.add("exit_group", wantSuccess, unix.SYS_EXIT_GROUP, 0) }
@@ -60,26 +69,24 @@ func (p *program) runApart(m maker) (pid, pidfd int, err error) {
 		return 0, 0, err
 	}
 	defer reports.put(report)
-	s := &p.shared
+	s := p.shared
+	p.between = process{}
 	p.ready()
 	s.report = report
-	p.between = process{}
-	s.args.flags |= unix.CLONE_PARENT_SETTID
-	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&p.between.pid)))
-	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&p.between.pidfd)))
+	p.first.pidfd = uint64(uintptr(unsafe.Pointer(&p.between.pidfd)))
 	c := &p.branched
 	c.flags |= unix.CLONE_VFORK | unix.CLONE_PARENT | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID
 	c.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
-	c.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
+	c.parentTID = uint64(uintptr(unsafe.Pointer(p.pid)))
 	defer p.holdForkLock()()
-	if err := p.clone(m, &p.between.pid); err != nil {
+	if err := p.clone(m); err != nil {
 		return 0, 0, err
 	}
 	m.reap(int(p.between.pidfd))
 	switch {
 	case report.step == 0:
-		return int(s.pid), int(s.pidfd), nil
-	case s.pid != 0:
+		return int(*p.pid), int(s.pidfd), nil
+	case *p.pid != 0:
 		m.reap(int(s.pidfd))
 	case syscall.Errno(report.errno) == unix.ENOMEM: // not enough for another one of the program's size
 		return 0, 0, ErrNotApart

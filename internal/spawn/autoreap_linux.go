@@ -3,7 +3,6 @@
 package spawn
 
 import (
-	"os"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/probe"
@@ -35,8 +34,4 @@ var autoreaps = probe.Probe{Try: func() error {
 // autoreaped makes children that the kernel reaps.
 type autoreaped struct{ thread }
 
-func (autoreaped) PID() int { return os.Getpid() }
-
 func (autoreaped) prepare(p *program) { p.childArgs().flags |= unix.CLONE_AUTOREAP }
-
-func (autoreaped) reap(pidfd int) { reap(pidfd) }

@@ -1,14 +1,11 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-#define SYS_read		0
 #define SYS_rt_sigprocmask	14
 #define SYS_exit_group		231
 #define SYS_futex		202
-#define SYS_ppoll		271
 #define SYS_clone3		435
 #define FUTEX_WAIT		0
-#define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
@@ -95,7 +92,6 @@ child:
 // run is the child's whole life; R12 holds its s. It has another thread's stack
 // pointer and must not use it: there is neither a frame nor a call.
 TEXT run<>(SB), NOSPLIT|NOFRAME, $0
-begin:
 	MOVQ	shared_first(R12), R13	// the step under way
 
 next:
@@ -106,8 +102,8 @@ next:
 	MOVQ	(step_args+4*8)(R13), R8
 	MOVQ	(step_args+5*8)(R13), R9
 	MOVQ	step_number(R13), AX
-	CMPQ	AX, $const_takeOrders
-	JEQ	serve
+	CMPQ	AX, $const_jumpIf
+	JEQ	jumpIf
 	CMPQ	AX, $const_branch
 	JEQ	branch
 	SYSCALL
@@ -137,8 +133,8 @@ failed:
 	INT	$3
 
 branch:
-	// clone3(args[0], args[1]): the child goes on with the next step, the
-	// parent with the one at args[2].
+	// clone3(args[0], args[1]): the child begins with the step at args[2], and
+	// the parent goes on with the next one.
 	MOVQ	DX, R14
 	MOVL	$SYS_clone3, AX
 	SYSCALL
@@ -146,69 +142,17 @@ branch:
 	CMPQ	AX, $-4095		// -1 to -4095 is an errno
 	JCC	failed
 	TESTQ	AX, AX
-	JZ	next
+	JNZ	next
 	MOVQ	R14, R13
 	JMP	next
 
-serve:
-	MOVQ	DI, R14			// the order, the step's first argument
-
-idle:
-	// ppoll(&order.program, 2, NULL, NULL, 0)
-	LEAQ	order_program(R14), DI
-	MOVL	$2, SI
-	XORL	DX, DX
-	XORL	R10, R10
-	XORL	R8, R8
-	MOVL	$SYS_ppoll, AX
-	SYSCALL
-	MOVW	(order_program+pollFd_revents)(R14), AX
+jumpIf:
+	ADDQ	$step__size, R13
+	MOVW	(DI), AX
 	TESTW	AX, AX
-	JNZ	end			// the program has ended
-
-	// read(order.bell.fd, &order.rung, sizeof)
-	MOVL	(order_bell+pollFd_fd)(R14), DI
-	LEAQ	order_rung(R14), SI
-	MOVL	$8, DX
-	MOVL	$SYS_read, AX
-	SYSCALL
-	MOVL	order_asked(R14), AX
-	TESTL	AX, AX
-	JZ	idle
-
-	MOVQ	order_shared(R14), R12
-	MOVQ	(order_args+0*8)(R14), DI
-	MOVQ	(order_args+1*8)(R14), SI
-	MOVQ	(order_args+2*8)(R14), DX
-	MOVQ	(order_args+3*8)(R14), R10
-	MOVQ	(order_args+4*8)(R14), R8
-	XORL	R9, R9
-	MOVQ	order_number(R14), R15	// a child may see the next order in memory
-	MOVQ	R15, AX
-	SYSCALL
-	TESTQ	AX, AX
-	JNZ	answer
-	CMPQ	R15, $SYS_clone3
-	JEQ	begin			// 0 in the child
-
-answer:
-	MOVQ	AX, order_result(R14)
-	MOVL	$0, order_asked(R14)	// stores are not reordered
-
-	// futex(&order.asked, FUTEX_WAKE, 1)
-	LEAQ	order_asked(R14), DI
-	MOVL	$FUTEX_WAKE, SI
-	MOVL	$1, DX
-	MOVL	$SYS_futex, AX
-	SYSCALL
-	JMP	idle
-
-end:
-	// exit_group(0)
-	XORL	DI, DI
-	MOVL	$SYS_exit_group, AX
-	SYSCALL
-	INT	$3
+	JZ	next
+	MOVQ	SI, R13
+	JMP	next
 
 // func guard(duty *guardian)
 //

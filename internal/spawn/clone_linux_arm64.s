@@ -1,14 +1,11 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-#define SYS_read		63
-#define SYS_ppoll		73
 #define SYS_exit_group		94
 #define SYS_futex		98
 #define SYS_rt_sigprocmask	135
 #define SYS_clone3		435
 #define FUTEX_WAIT		0
-#define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
@@ -102,7 +99,6 @@ child:
 // run is the child's whole life; R19 holds its s. It has another thread's stack
 // pointer and must not use it: there is neither a frame nor a call.
 TEXT run<>(SB), NOSPLIT|NOFRAME, $0
-begin:
 	MOVD	shared_first(R19), R20	// the step under way
 
 next:
@@ -113,9 +109,9 @@ next:
 	MOVD	(step_args+4*8)(R20), R4
 	MOVD	(step_args+5*8)(R20), R5
 	MOVD	step_number(R20), R8
-	MOVD	$const_takeOrders, R21
+	MOVD	$const_jumpIf, R21
 	CMP	R21, R8
-	BEQ	serve
+	BEQ	jumpIf
 	MOVD	$const_branch, R21
 	CMP	R21, R8
 	BEQ	branch
@@ -146,75 +142,24 @@ failed:
 	BRK	$0
 
 branch:
-	// clone3(args[0], args[1]): the child goes on with the next step, the
-	// parent with the one at args[2].
+	// clone3(args[0], args[1]): the child begins with the step at args[2], and
+	// the parent goes on with the next one.
 	MOVD	R2, R22
 	MOVD	$SYS_clone3, R8
 	SVC
 	ADD	$step__size, R20
 	CMN	$4095, R0		// -1 to -4095 is an errno
 	BCS	failed
-	CBZ	R0, next
+	CBNZ	R0, next
 	MOVD	R22, R20
 	B	next
 
-serve:
-	MOVD	R0, R22			// the order, the step's first argument
-	ADD	$order_asked, R22, R23
-
-idle:
-	// ppoll(&order.program, 2, NULL, NULL, 0)
-	ADD	$order_program, R22, R0
-	MOVD	$2, R1
-	MOVD	ZR, R2
-	MOVD	ZR, R3
-	MOVD	ZR, R4
-	MOVD	$SYS_ppoll, R8
-	SVC
-	MOVHU	(order_program+pollFd_revents)(R22), R0
-	CBNZ	R0, end			// the program has ended
-
-	// read(order.bell.fd, &order.rung, sizeof)
-	MOVW	(order_bell+pollFd_fd)(R22), R0
-	ADD	$order_rung, R22, R1
-	MOVD	$8, R2
-	MOVD	$SYS_read, R8
-	SVC
-	LDARW	(R23), R0
-	CBZW	R0, idle
-
-	MOVD	order_shared(R22), R19
-	MOVD	(order_args+0*8)(R22), R0
-	MOVD	(order_args+1*8)(R22), R1
-	MOVD	(order_args+2*8)(R22), R2
-	MOVD	(order_args+3*8)(R22), R3
-	MOVD	(order_args+4*8)(R22), R4
-	MOVD	ZR, R5
-	MOVD	order_number(R22), R24	// a child may see the next order in memory
-	MOVD	R24, R8
-	SVC
-	CBNZ	R0, answer
-	CMP	$SYS_clone3, R24
-	BEQ	begin			// 0 in the child
-
-answer:
-	MOVD	R0, order_result(R22)
-	STLRW	ZR, (R23)
-
-	// futex(&order.asked, FUTEX_WAKE, 1)
-	MOVD	R23, R0
-	MOVD	$FUTEX_WAKE, R1
-	MOVD	$1, R2
-	MOVD	$SYS_futex, R8
-	SVC
-	B	idle
-
-end:
-	// exit_group(0)
-	MOVD	ZR, R0
-	MOVD	$SYS_exit_group, R8
-	SVC
-	BRK	$0
+jumpIf:
+	ADD	$step__size, R20
+	MOVHU	(R0), R21
+	CBZ	R21, next
+	MOVD	R1, R20
+	B	next
 
 // func guard(duty *guardian)
 //

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lowFiles is the number of descriptors that a child may copy from its parent
+// lowFiles is the number of descriptors that a child may copy from the program
 // at next to no cost.
 const lowFiles = 64
 
@@ -18,14 +18,14 @@ const lowFiles = 64
 const callFetch = "pidfd_getfd"
 
 // takeTable gives the child a descriptor table of its own that has the files
-// in it, and records where. The child shares its parent's table at first;
+// in it, and records where. The child shares the program's table at first;
 // close_range with CLOSE_RANGE_UNSHARE copies what lies below the range.
 //
 // If all files have low numbers, that is a few descriptors. If not, and the
-// parent has thousands, the copy would cost more than the whole start: so the
-// child begins with an empty table and fetches each file from its parent. Only what a
+// program has thousands, the copy would cost more than the whole start: so the
+// child begins with an empty table and fetches each file from the program. Only what a
 // path names is to be there by its own number.
-func (p *program) takeTable(files []uintptr, copyFiles bool, parent int, paths ...string) {
+func (p *program) takeTable(files []uintptr, copyFiles bool, paths ...string) {
 	p.setSources(files)
 	named := namedEnd(paths)
 	if end := max(named, tableEnd(files)); end <= lowFiles || named > 0 || copyFiles {
@@ -33,7 +33,7 @@ func (p *program) takeTable(files []uintptr, copyFiles bool, parent int, paths .
 		return
 	}
 	p.unshare(0)
-	p.openParent(parent)
+	p.openProgram()
 	for i, source := range p.sources {
 		if source >= 0 {
 			p.sources[i] = p.fetch(source)
@@ -68,14 +68,17 @@ func (p *program) unshare(end int) {
 	p.add("close_range", wantSuccess, unix.SYS_CLOSE_RANGE, uintptr(end), ^uintptr(0), unix.CLOSE_RANGE_UNSHARE)
 }
 
-// openParent opens the parent as descriptor 0 of an empty table.
-func (p *program) openParent(pid int) {
-	p.add(callFetch, uintptr(pid), unix.SYS_GETPPID) // false in another pid namespace
-	p.add(callFetch, wantSuccess, unix.SYS_PIDFD_OPEN, uintptr(pid), 0)
+// openProgram opens the program as descriptor 0 of an empty table.
+func (p *program) openProgram() {
+	pid := uintptr(os.Getpid())
+	if p.parent == nil {
+		p.add(callFetch, pid, unix.SYS_GETPPID) // false in another pid namespace
+	}
+	p.add(callFetch, wantSuccess, unix.SYS_PIDFD_OPEN, pid, 0)
 	p.fetched = 0
 }
 
-// fetch gets a file from the parent and returns its number, which is the lowest
+// fetch gets a file from the program and returns its number, which is the lowest
 // that is free.
 func (p *program) fetch(fd int) int {
 	p.fetched++
@@ -83,8 +86,8 @@ func (p *program) fetch(fd int) int {
 	return p.fetched
 }
 
-// Fetches tells whether the child may fetch files with high numbers from its
-// parent: pidfd_getfd(2), Linux 5.6, which needs the right that ptrace(2) calls
+// Fetches tells whether the child may fetch files with high numbers from the
+// program: pidfd_getfd(2), Linux 5.6, which needs the right that ptrace(2) calls
 // PTRACE_MODE_ATTACH_REALCREDS. A program without CAP_SYS_PTRACE lacks it where
 // Yama's ptrace_scope is 1 or more.
 func Fetches() error { return fetches.Err() }
@@ -97,13 +100,13 @@ var fetches = probe.Probe{Try: func() error {
 	defer unix.Close(fd)
 	return try(func(p *program) {
 		p.unshare(0)
-		p.openParent(os.Getpid())
+		p.openProgram()
 		p.fetch(fd)
 	})
 }}
 
 // mayFetch reports whether a child of this thread can fetch the files, and some are
-// not among those that it copies anyhow. One in another pid namespace does not see its parent; and
+// not among those that it copies anyhow. One in another pid namespace does not see the program; and
 // as the first one there it must not be wasted on an attempt.
 func mayFetch(files []uintptr, inherits bool) bool {
 	cheap := lowFiles

@@ -13,7 +13,7 @@ const inheritedFiles = 1024
 // inheritTable is takeTable for a child that inherits. It copies the descriptors that
 // may be inherited, and leaves it to the exec to close those with the flag. Files
 // with higher numbers it fetches, and moves each to a spare number at once.
-func (p *program) inheritTable(files []uintptr, copyFiles bool, parent int, paths ...string) {
+func (p *program) inheritTable(files []uintptr, copyFiles bool, paths ...string) {
 	p.setSources(files)
 	end := max(inheritedFiles, namedEnd(paths))
 	if copyFiles {
@@ -22,14 +22,14 @@ func (p *program) inheritTable(files []uintptr, copyFiles bool, parent int, path
 	p.unshare(end)
 	p.tellTable()
 	if tableEnd(files) > end {
-		p.fetchInto(end, parent)
+		p.fetchInto(end)
 	}
 }
 
 // fetchInto fetches the files with numbers from end on into the table. Each comes to
 // the lowest free number, which has to be known: so 0 is kept free. That is no loss,
 // as nobody inherits 0.
-func (p *program) fetchInto(end, parent int) {
+func (p *program) fetchInto(end int) {
 	p.spare = max(len(p.sources), standardFiles)
 	for _, source := range p.sources {
 		if source < end {
@@ -38,7 +38,7 @@ func (p *program) fetchInto(end, parent int) {
 	}
 	p.moveZero()
 	p.add("close", wantAnything, unix.SYS_CLOSE, 0)
-	p.openParent(parent)
+	p.openProgram()
 	from := p.moveFetched()
 	for i, source := range p.sources {
 		if source >= end {

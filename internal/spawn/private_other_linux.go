@@ -9,45 +9,38 @@ import (
 	pidfds "github.com/wardproc/ward/internal/pidfd"
 )
 
-// ErrGone is never returned.
-var ErrGone = errors.New("no keeper")
+// A Parent is what there is none of.
+type Parent struct{}
 
-// A Keeper is what there is none of.
-type Keeper struct{}
+// HasParents returns errors.ErrUnsupported.
+func HasParents() error { return errors.ErrUnsupported }
 
-// StartKeeper returns errors.ErrUnsupported.
-func StartKeeper() (*Keeper, error) { return nil, errors.ErrUnsupported }
+// IsParent reports false.
+func IsParent(int) bool { return false }
 
-// Keeps returns errors.ErrUnsupported.
-func Keeps() error { return errors.ErrUnsupported }
-
-// Child returns errors.ErrUnsupported.
-func (*Keeper) Child(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
-	return 0, 0, errors.ErrUnsupported
+// PrivateChild returns errors.ErrUnsupported.
+func PrivateChild(string, []string, *syscall.ProcAttr, How) (
+	pid, pidfd int, parent *Parent, err error,
+) {
+	return 0, 0, nil, errors.ErrUnsupported
 }
 
-// Ready returns errors.ErrUnsupported.
-func (*Keeper) Ready() error { return errors.ErrUnsupported }
+// Descriptor returns none.
+func (*Parent) Descriptor() pidfds.Descriptor { return pidfds.Descriptor{FD: -1} }
 
-// Answers reports false.
-func (*Keeper) Answers() bool { return false }
+// Reopen returns errors.ErrUnsupported.
+func (*Parent) Reopen() error { return errors.ErrUnsupported }
 
-// PID returns 0.
-func (*Keeper) PID() int { return 0 }
+// Close does nothing.
+func (*Parent) Close() {}
 
-// Fits reports false.
-func (*Keeper) Fits() (bool, error) { return false, errors.ErrUnsupported }
+// Reap reports false.
+func (*Parent) Reap() bool { return false }
 
-// Wait returns errors.ErrUnsupported.
-func (*Keeper) Wait(int, int, *pidfds.Siginfo, int, *syscall.Rusage) error {
-	return errors.ErrUnsupported
+// Status reports false.
+func (*Parent) Status() (status syscall.WaitStatus, usage syscall.Rusage, told bool) {
+	return 0, usage, false
 }
-
-// Gone reports true.
-func (*Keeper) Gone() bool { return true }
-
-// End does nothing.
-func (*Keeper) End() {}
 
 // Autoreaps returns errors.ErrUnsupported.
 func Autoreaps() error { return errors.ErrUnsupported }

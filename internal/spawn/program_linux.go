@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"os"
 	"reflect"
 	"syscall"
 	"time"
@@ -16,7 +17,10 @@ import (
 // or changes while a child runs it.
 type program struct {
 	script
-	shared  shared
+	shared  *shared
+	place   shared     // the usual one
+	parent  *Parent    // of a private child
+	first   *cloneArgs // of the process that begins with the steps
 	limit   filelimit.Limit
 	fetched int // the number of the last file fetched from the parent
 	told    int // the step of tellTable
@@ -28,8 +32,13 @@ type program struct {
 	apart    bool // the child has memory of its own
 	branches bool // the first step is a branch
 	branched cloneArgs
-	other    int // the step with which the process that has cloned the other goes on
+	other    int // the step with which the process that the branch clones begins
 	between  process
+
+	firstPID   *int32 // where the kernel writes the number of the first process
+	pid        *int32 // and of the child
+	parentStep *int32 // the parent's number in the step that looks whether it is there
+	keepsKill  bool   // the parent has to be able to kill the child
 }
 
 // process is one that the program clones before the child.
@@ -79,10 +88,11 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	}
 	p.keepProgram(name, len(attr.Files))
 	if p.inherits {
-		p.inheritTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
+		p.inheritTable(attr.Files, copyFiles, name, attr.Dir, sys.Chroot)
 	} else {
-		p.takeTable(attr.Files, copyFiles, m.PID(), name, attr.Dir, sys.Chroot)
+		p.takeTable(attr.Files, copyFiles, name, attr.Dir, sys.Chroot)
 	}
+	own := 0
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
 	}
@@ -101,7 +111,8 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	if sys.Pdeathsig != 0 {
 		// A parent that has died in the meantime would send nothing.
 		p.add("prctl(PR_SET_PDEATHSIG)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(sys.Pdeathsig))
-		p.add("getppid", uintptr(m.PID()), unix.SYS_GETPPID)
+		p.add("getppid", uintptr(os.Getpid()), unix.SYS_GETPPID)
+		own = len(p.steps) - 1
 	}
 	p.placeFiles()
 	if sys.Noctty {
@@ -122,9 +133,9 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	m.prepare(p)
 	p.add("rt_sigprocmask", wantSuccess, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.shared.mask)), 0, unsafe.Sizeof(p.shared.mask))
 	p.add("execve", wantSuccess, unix.SYS_EXECVE, p.str(nameString), p.argv(), p.envv(len(argv)))
-	if p.apart {
-		p.endBranch()
-		p.addExit()
+	if own > 0 && p.parent != nil {
+		p.parentStep = (*int32)(unsafe.Pointer(&p.steps[own].want)) // the kernel knows better
+		p.keepsKill = sys.Credential != nil
 	}
 	return nil
 }
@@ -134,20 +145,22 @@ func (p *program) childArgs() *cloneArgs {
 	if p.apart {
 		return &p.branched
 	}
-	return &p.shared.args
+	return p.first
 }
 
 // setExitSignal has the child raise a signal at its exit. One that has memory of its
 // own gets SIGCHLD by its exec: clone3 knows no signal with CLONE_PARENT.
 func (p *program) setExitSignal(sig syscall.Signal) {
 	if !p.apart {
-		p.shared.args.exitSignal = uint64(sig)
+		p.first.exitSignal = uint64(sig)
 	}
 }
 
 // reset forgets the last program and keeps its memory for the next.
 func (p *program) reset() {
 	p.script.reset()
-	p.shared.args, p.branched = cloneArgs{}, cloneArgs{}
+	p.place.args, p.branched = cloneArgs{}, cloneArgs{}
 	p.apart, p.branches = false, false
+	p.shared, p.parent, p.first = nil, nil, nil
+	p.firstPID, p.pid, p.parentStep, p.keepsKill = nil, nil, nil, false
 }

@@ -8,19 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	firstSignal = unix.Signal(1)
-	lastSignal  = unix.Signal(64)
-	maskSize    = unsafe.Sizeof(uint64(0))
-)
-
-// bit is a signal's in a mask.
-func bit(sig unix.Signal) uint64 { return 1 << (sig - 1) }
-
-// readMask reads the signal mask of the calling thread.
-func readMask(mask *uint64) {
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, uintptr(unsafe.Pointer(mask)), maskSize, 0, 0)
-}
+// maskSize is the size of a signal mask.
+const maskSize = unsafe.Sizeof(uint64(0))
 
 // sigaction is the kernel's struct, which rt_sigaction(2) reads.
 type sigaction struct{ handler, flags, restorer, mask uint64 }
@@ -38,14 +27,9 @@ func (p *program) setAction(sig unix.Signal, ignore bool) {
 	p.add("rt_sigaction", wantSuccess, unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(action)), 0, maskSize)
 }
 
-// ignoredSignals asks the kernel, which knows more than package os/signal.
-func ignoredSignals() (ignored uint64) {
+// ignores asks the kernel, which knows more than package os/signal.
+func ignores(sig unix.Signal) bool {
 	var action sigaction
-	for sig := firstSignal; sig <= lastSignal; sig++ {
-		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), 0, uintptr(unsafe.Pointer(&action)), maskSize, 0, 0)
-		if errno == 0 && action.handler == toIgnore.handler {
-			ignored |= bit(sig)
-		}
-	}
-	return ignored
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), 0, uintptr(unsafe.Pointer(&action)), maskSize, 0, 0)
+	return errno == 0 && action.handler == toIgnore.handler
 }

@@ -16,7 +16,6 @@ package spawn
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -30,18 +29,19 @@ import (
 // shared is the memory that the child reads. The assembly knows its offsets from
 // go_asm.h, which the compiler writes.
 type shared struct {
-	running uint32     // who waits for the child; the kernel clears it: see clone(2)
-	pid     int32      // of the child, and 0 if there is none
-	pidfd   int32      // of the child
-	waits   uint32     // 1 if somebody waits until the child has let go of our memory
-	duty    *uint32    // guardian.onDuty, if the child is offered to the guard
-	report  *failure   // where the child writes what failed
-	own     failure    // the place for it of a child that shares our memory
-	every   uint64     // a full signal mask
-	mask    uint64     // the caller's signal mask
-	first   uintptr    // the address of the first step
-	call    [3]uintptr // number and arguments of the system call that makes the child
-	args    cloneArgs
+	running     uint32     // who waits for the child; the kernel clears it: see clone(2)
+	pid         int32      // of the child, and 0 if there is none
+	pidfd       int32      // of the child
+	parentPidfd int32      // of its Parent, if it has one
+	waits       uint32     // 1 if somebody waits until the child has let go of our memory
+	duty        *uint32    // guardian.onDuty, if the child is offered to the guard
+	report      *failure   // where the child writes what failed
+	own         failure    // the place for it of a child that shares our memory
+	every       uint64     // a full signal mask
+	mask        uint64     // the caller's signal mask
+	first       uintptr    // the address of the first step
+	call        [3]uintptr // number and arguments of the system call that makes the child
+	args        cloneArgs
 }
 
 // failure is what a child tells of a step that failed.
@@ -119,20 +119,24 @@ type How struct {
 
 // A maker is the parent of the child that a spawn program makes.
 type maker interface {
-	// PID is the parent's own.
-	PID() int
+	// begin says where the memory is that is to outlive the start, if there is any.
+	begin(p *program) error
 
 	// prepare sets the signal and the flags of the child's clone, and adds steps for
 	// what the child does not have from the calling thread otherwise.
 	prepare(p *program)
 
-	// clone makes the process that begins the program, in a place of starts. Where the
-	// kernel tells the number there is one if there is a child, also if there is an
-	// error.
+	// clone makes the first process of the start, in a place of starts.
 	clone(p *program) error
+
+	// settle is called when the child has let go of our memory, unless clone has failed.
+	settle(p *program) error
 
 	// reap waits for a process that is about to end, and closes its pidfd.
 	reap(pidfd int)
+
+	// abandon is called when a start has failed after begin.
+	abandon()
 }
 
 func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
@@ -158,6 +162,15 @@ func attempt(
 	p := programs.Get().(*program)
 	defer p.free()
 	p.inherits = inherits
+	p.shared, p.first = &p.place, &p.place.args
+	if err := m.begin(p); err != nil {
+		return 0, 0, err
+	}
+	defer func() {
+		if err != nil {
+			m.abandon()
+		}
+	}()
 	if err := p.build(m, name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
 	}
@@ -178,38 +191,48 @@ func (p *program) free() {
 // run makes a child that shares our memory, and waits until it has begun its program
 // or failed.
 func (p *program) run(m maker) (pid, pidfd int, err error) {
-	s := &p.shared
+	s := p.shared
 	p.ready()
 	s.report = &s.own
-	s.args.flags |= unix.CLONE_PARENT_SETTID
-	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
-	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
+	p.first.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	defer p.holdForkLock()()
-	if err := p.clone(m, &s.pid); err != nil {
+	if err := p.clone(m); err != nil {
 		return 0, 0, err
 	}
 	if s.own.step == 0 {
-		return int(s.pid), int(s.pidfd), nil
+		return int(*p.pid), int(s.pidfd), nil
 	}
 	m.reap(int(s.pidfd))
 	return 0, 0, p.failed(s.own)
 }
 
+// sharing is the flags of a clone that shares our memory, and our table until it takes
+// its own. It clears a word when it lets go of the memory.
+const sharing = unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
+
 // ready sets what the clone of a process that shares our memory is to find.
 func (p *program) ready() {
-	s := &p.shared
+	s := p.shared
 	p.begin()
 	s.waits = 1
 	s.duty = nil
-	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
-	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
 	s.call = [3]uintptr{unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args)}
 	atomic.StoreUint32(&s.running, unmade)
+	p.pid, p.firstPID = &s.pid, &s.pid
+	if p.apart {
+		p.firstPID = &p.between.pid
+	}
+	if p.parent != nil {
+		p.parent.lay(p)
+	}
+	p.first.flags |= sharing | unix.CLONE_PARENT_SETTID
+	p.first.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
+	p.first.parentTID = uint64(uintptr(unsafe.Pointer(p.firstPID)))
 }
 
 // begin sets what any child is to find.
 func (p *program) begin() {
-	s := &p.shared
+	s := p.shared
 	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
 	s.own = failure{}
 	s.pid = 0
@@ -219,13 +242,13 @@ func (p *program) begin() {
 	}
 }
 
-// clone makes the process that begins the program, and waits until it has let go of our
-// memory. pid is where the kernel tells its number.
-func (p *program) clone(m maker, pid *int32) error {
+// clone makes the first process of the start, and waits until the one that begins the
+// program has let go of our memory.
+func (p *program) clone(m maker) error {
 	word := &p.shared.running
 	defer runtime.KeepAlive(p)
 	err := m.clone(p)
-	if err != nil && *pid == 0 {
+	if err != nil {
 		atomic.StoreUint32(word, released)
 	}
 	// Where the thread of the clone did not wait, this one does.
@@ -238,10 +261,10 @@ func (p *program) clone(m maker, pid *int32) error {
 		futexWait(word, guarded, &limit)
 	}
 	starts.leave(p)
-	if *pid == 0 {
+	if err != nil {
 		return err
 	}
-	return nil
+	return m.settle(p)
 }
 
 func (p *program) failed(f failure) error {
@@ -250,8 +273,6 @@ func (p *program) failed(f failure) error {
 
 // visible makes ordinary children of this program: any wait sees them.
 type visible struct{ thread }
-
-func (visible) PID() int { return os.Getpid() }
 
 func (visible) prepare(p *program) { p.setExitSignal(syscall.SIGCHLD) }
 
@@ -263,8 +284,6 @@ func cloneHere(s *shared) error {
 	return nil
 }
 
-func (visible) reap(pidfd int) { reap(pidfd) }
-
 // A thread is what makes the children of this program. Those that get a signal when it
 // ends are made by the parent thread, which the caller of this package holds.
 type thread struct{ parent bool }
@@ -272,10 +291,18 @@ type thread struct{ parent bool }
 func (t thread) clone(p *program) error {
 	starts.enter(p, t.parent)
 	if t.parent {
-		return parentthread.Programs.Call(func() error { return cloneHere(&p.shared) })
+		return parentthread.Programs.Call(func() error { return cloneHere(p.shared) })
 	}
-	return cloneHere(&p.shared)
+	return cloneHere(p.shared)
 }
+
+func (thread) begin(*program) error { return nil }
+
+func (thread) settle(*program) error { return nil }
+
+func (thread) reap(pidfd int) { reap(pidfd) }
+
+func (thread) abandon() {}
 
 // reap waits for a child that nobody is to hear of, and closes its pidfd. Without
 // __WALL there is none that has not yet executed anything and raises no signal. The

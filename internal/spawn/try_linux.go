@@ -25,6 +25,9 @@ var works = probe.Probe{Try: func() error { return tryClone(0) }}
 func tryClone(flags uint64) error {
 	return try(func(p *program) {
 		p.addBranch()
+		p.add("waitid", wantAnything, unix.SYS_WAITID, unix.P_ALL, 0, 0, unix.WEXITED|unix.WALL, 0)
+		p.addExit()
+		p.beginBranched()
 		p.branched.flags = flags | unix.CLONE_VFORK | unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_CLEAR_SIGHAND
 		p.unshare(0)
 	})
@@ -61,19 +64,19 @@ func try(add func(*program)) error {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
 	defer p.reset()
-	add(p)
-	p.add(end, impossible, unix.SYS_GETPPID)
-	p.endBranch()
+	p.shared = &p.place
 	// The page has room for how the branch ended, if there is one.
 	branched := (*pidfds.Siginfo)(unsafe.Add(unsafe.Pointer(report), unsafe.Sizeof(*report)))
-	p.add("waitid", wantAnything, unix.SYS_WAITID, unix.P_ALL, 0,
-		uintptr(unsafe.Pointer(branched)), unix.WEXITED|unix.WALL, 0)
-	p.addExit()
+	add(p)
+	if p.branches {
+		p.steps[1].args[2] = uintptr(unsafe.Pointer(branched))
+	}
+	p.add(end, impossible, unix.SYS_GETPPID)
 	p.begin()
 	p.shared.report = report
 	p.shared.waits = 0
 	p.shared.call = [3]uintptr{unix.SYS_CLONE}
-	pid := clone(&p.shared)
+	pid := clone(p.shared)
 	if pid < 0 {
 		return &Error{"clone", syscall.Errno(-pid)}
 	}

@@ -46,7 +46,7 @@ func TestKeeperDiesWithTheProgram(t *testing.T) {
 			defer r.Close()
 			h := childtest.Start(t, &ward.Attr{
 				Files: []*os.File{nil, w, os.Stderr},
-				Env:   []string{"WARDDEBUG=private=keeper"},
+				Env:   []string{"WARDDEBUG=private=parent"},
 			}, "hold private", fate)
 			w.Close()
 			var keeper, child int

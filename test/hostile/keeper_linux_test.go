@@ -44,7 +44,7 @@ func underKeepers(t *testing.T, helper string, some, long int) {
 	if *selftest.Long {
 		some = long
 	}
-	for _, setting := range []string{"private=keeper", "private=keeper,recover=off"} {
+	for _, setting := range []string{"private=parent", "private=parent,recover=off"} {
 		t.Run(setting, func(t *testing.T) {
 			env := []string{"WARDDEBUG=" + setting, childtest.PrivateVariable + "=on"}
 			childtest.Report(t, &ward.Attr{Env: env}, helper, strconv.Itoa(some))

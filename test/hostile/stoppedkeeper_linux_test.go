@@ -29,7 +29,7 @@ func init() {
 func TestStoppedKeeperHoldsUpItsOwnChildrenOnly(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
-	env := []string{"WARDDEBUG=private=keeper", childtest.PrivateVariable + "="}
+	env := []string{"WARDDEBUG=private=parent", childtest.PrivateVariable + "="}
 	text := childtest.Report(t, &ward.Attr{Env: env}, "stop keeper")
 	if strings.HasPrefix(text, refused) {
 		t.Skip(text)

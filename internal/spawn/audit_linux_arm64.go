@@ -1,0 +1,6 @@
+package spawn
+
+import "golang.org/x/sys/unix"
+
+// auditArch is what a seccomp filter sees in a call of this architecture.
+const auditArch = unix.AUDIT_ARCH_AARCH64
