@@ -2,7 +2,6 @@ package ward_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -183,9 +182,6 @@ func TestChildTakesNamespacesFromTheCallersThread(t *testing.T) {
 		}
 		for _, w := range ways {
 			pid, end, err := w.start(s.reporter())
-			if errors.Is(err, errors.ErrUnsupported) && strings.HasPrefix(w.name, "private") {
-				continue // a child of the keeper would have the keeper's
-			}
 			if err != nil {
 				t.Errorf("%s: %v", w.name, err)
 				continue

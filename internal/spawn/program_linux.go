@@ -156,11 +156,17 @@ func (p *program) setExitSignal(sig syscall.Signal) {
 	}
 }
 
+func newProgram() *program {
+	p := new(program)
+	p.reset()
+	return p
+}
+
 // reset forgets the last program and keeps its memory for the next.
 func (p *program) reset() {
 	p.script.reset()
 	p.place.args, p.branched = cloneArgs{}, cloneArgs{}
 	p.apart, p.branches = false, false
-	p.shared, p.parent, p.first = nil, nil, nil
+	p.shared, p.parent, p.first = &p.place, nil, &p.place.args
 	p.firstPID, p.pid, p.parentStep, p.keepsKill = nil, nil, nil, false
 }

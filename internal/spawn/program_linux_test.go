@@ -142,7 +142,7 @@ func FuzzFiles(f *testing.F) {
 				}
 			}
 		}
-		p := new(program)
+		p := newProgram()
 		for range 2 { // reuse changes nothing
 			p.inherits = inherits
 			if err := p.build(visible{}, "program", nil, attr, copyFiles); err != nil {
@@ -167,7 +167,7 @@ func FuzzStrings(f *testing.F) {
 			argv = nil
 		}
 		attr := &syscall.ProcAttr{Dir: dir, Env: env, Sys: &syscall.SysProcAttr{Chroot: root}}
-		p := new(program)
+		p := newProgram()
 		err := p.build(visible{}, name, argv, attr, false)
 		if strings.Contains(name+args+vars+dir+root, "\x00") {
 			if err != syscall.EINVAL {

@@ -151,7 +151,7 @@ func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, inhe
 	return pid, pidfd, err
 }
 
-var programs = sync.Pool{New: func() any { return new(program) }}
+var programs = sync.Pool{New: func() any { return newProgram() }}
 
 // attempt makes the child in one of the two ways to get at files with high numbers.
 func attempt(
@@ -162,7 +162,6 @@ func attempt(
 	p := programs.Get().(*program)
 	defer p.free()
 	p.inherits = inherits
-	p.shared, p.first = &p.place, &p.place.args
 	if err := m.begin(p); err != nil {
 		return 0, 0, err
 	}

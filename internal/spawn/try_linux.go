@@ -64,7 +64,6 @@ func try(add func(*program)) error {
 	p := programs.Get().(*program)
 	defer programs.Put(p)
 	defer p.reset()
-	p.shared = &p.place
 	// The page has room for how the branch ended, if there is one.
 	branched := (*pidfds.Siginfo)(unsafe.Add(unsafe.Pointer(report), unsafe.Sizeof(*report)))
 	add(p)

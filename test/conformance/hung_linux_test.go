@@ -165,9 +165,6 @@ func descendants() int {
 
 // Other starts do not keep a change of ids from the hung ones.
 func TestChangeOfIDsWaitsForHungExecs(t *testing.T) {
-	if childtest.Private && !childtest.Autoreaps() {
-		t.Skip("a keeper goes on with the ids that it has")
-	}
 	childtest.NeedSpawnPrograms(t)
 	needRoot(t)
 	for _, kind := range hungKinds {

@@ -163,9 +163,6 @@ func programOf(pid int) string {
 // With os/exec, too, the change waits: until then a process of the old user shares
 // the program's memory.
 func TestChangeOfIDsWaitsForTheExec(t *testing.T) {
-	if childtest.Private && !childtest.Autoreaps() {
-		t.Skip("a keeper goes on with the ids that it has")
-	}
 	needRoot(t)
 	changeIDsDuringStarts(t, "start and change ids")
 }
