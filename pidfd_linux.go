@@ -218,10 +218,7 @@ func (b *pidfd) abandon(p *process) (finish func()) {
 // take takes the zombie of a child that is abandoned.
 func (b *pidfd) take() {
 	if b.byParent() {
-		fd := b.parent.Descriptor().FD
-		for pidfds.ExitedWithin(fd, -1) && !b.parent.Reap() {
-			time.Sleep(time.Millisecond)
-		}
+		b.parent.End()
 	}
 	pidfds.Wait(b.fd.FD, nil, waitOptions, nil)
 }

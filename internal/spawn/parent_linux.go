@@ -30,7 +30,7 @@ import (
 type Parent struct {
 	shared shared    // what the parent and the child read until the child's exec
 	child  cloneArgs // of the process that the parent clones
-	table  uint64    // not 0 once the parent has a table of its own: see tellTable
+	table  uint64    // not 0 once the parent has a table of its own, and has taken a process in between: see tellTable
 	number *int32    // where the kernel writes the parent's own
 	own    int32     // the usual place for that
 	polls  [3]pollFd
@@ -46,9 +46,10 @@ type Parent struct {
 	lifeline *lifeline
 	pidfd    pidfds.Descriptor
 	pid      int
+	reaped   bool
 }
 
-const maxParentSteps = 34
+const maxParentSteps = 40
 
 // pollFd is struct pollfd of poll(2).
 type pollFd struct {
@@ -176,7 +177,7 @@ func (m *private) clone(p *program) error {
 }
 
 // settle waits until the parent has a table of its own, so that nobody shares ours when
-// the start is over.
+// the start is over, and has taken a process in between.
 func (m *private) settle(p *program) error {
 	q := m.parent
 	q.pid = int(*q.number)
@@ -231,8 +232,19 @@ func kill(pidfd int) {
 	unix.Close(pidfd)
 }
 
-// reap leaves the process to the parent.
-func (*private) reap(pidfd int) { unix.Close(pidfd) }
+// reap leaves the child to the parent, which then ends. It has taken a process in between
+// before it said that it has its table.
+func (m *private) reap(pidfd int) {
+	q := m.parent
+	if pidfd == int(q.shared.pidfd) {
+		q.End()
+		if _, _, told := q.Status(); !told {
+			kill(pidfd)
+			return
+		}
+	}
+	unix.Close(pidfd)
+}
 
 // abandon ends what is left of a start that has failed.
 func (m *private) abandon() {
@@ -241,10 +253,15 @@ func (m *private) abandon() {
 		parents.leave(q)
 		return
 	}
+	q.End()
+	q.Close()
+}
+
+// End waits for the end of the parent, and reaps it.
+func (q *Parent) End() {
 	for pidfds.ExitedWithin(q.pidfd.FD, -1); !q.Reap(); {
 		time.Sleep(time.Millisecond)
 	}
-	q.Close()
 }
 
 // PID returns the number of the parent.
@@ -276,13 +293,17 @@ func (q *Parent) Reopen() error {
 func (q *Parent) Close() { q.pidfd.Close() }
 
 // Reap takes the zombie of the parent, and reports whether there is one: a tracer outside
-// may hold it. It is not called again then.
+// may hold it.
 func (q *Parent) Reap() bool {
+	if q.reaped {
+		return true
+	}
 	var info pidfds.Siginfo
 	err := pidfds.Wait(q.pidfd.FD, &info, unix.WEXITED|unix.WNOHANG|unix.WALL, nil)
 	if err != unix.ECHILD && !info.Found() { // ECHILD: a wait with __WALL was first
 		return false
 	}
+	q.reaped = true
 	parents.leave(q)
 	return true
 }
@@ -311,6 +332,7 @@ func (q *Parent) lay(p *program) {
 		q.add(wantAnything, unix.SYS_WAITID, unix.P_PIDFD, fd, 0, unix.WEXITED|unix.WALL, 0)
 		q.add(wantAnything, unix.SYS_CLOSE, fd)
 	}
+	q.add(wantAnything, unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, uintptr(unsafe.Pointer(&q.table)), maskSize)
 	p.pid = q.layPoll(&q.limit)
 	if !p.apart {
 		p.firstPID = p.pid
@@ -378,7 +400,6 @@ func (q *Parent) layTable() {
 		free = next
 	}
 	q.add(wantAnything, unix.SYS_SET_TID_ADDRESS, 0)
-	q.add(wantAnything, unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, uintptr(unsafe.Pointer(&q.table)), maskSize)
 	q.polls = [...]pollFd{
 		pollChild:    {fd: int32(free), events: unix.POLLIN},
 		pollProgram:  {fd: int32(q.lifeline.program.FD), events: unix.POLLIN},

@@ -37,6 +37,9 @@ func (*Parent) Close() {}
 // Reap reports false.
 func (*Parent) Reap() bool { return false }
 
+// End does nothing.
+func (*Parent) End() {}
+
 // Status reports false.
 func (*Parent) Status() (status syscall.WaitStatus, usage syscall.Rusage, told bool) {
 	return 0, usage, false

@@ -116,7 +116,7 @@ func endThreads() {
 // A goroutine that is locked to its thread gets what os/exec gives.
 func TestDeathSignalIsForTheThreadOfALockedGoroutine(t *testing.T) {
 	if childtest.Private && !childtest.Autoreaps() {
-		t.Skip("the keeper is the parent of private children")
+		t.Skip("private children have parents of their own")
 	}
 	childtest.NeedBackend(t)
 	var h ward.Handle

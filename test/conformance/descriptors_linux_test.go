@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,7 +42,7 @@ func TestHandleWhosePidfdIsClosedEndsAndHarmsNobody(t *testing.T) {
 func TestHandleWhosePidfdIsLostForGoodSaysSo(t *testing.T) {
 	needPidfds(t)
 	if childtest.Private && !childtest.Autoreaps() {
-		t.Skip("the children of this run are a keeper's, which pidfd_open(2) is needed for")
+		t.Skip("the children of this run have parents of their own, which pidfd_open(2) is needed for")
 	}
 	for _, how := range losses {
 		t.Run(how, func(t *testing.T) {
@@ -108,6 +109,25 @@ func (v victim) pidfd() (fd int) {
 		childtest.Complain("WithHandle: %v", err)
 	}
 	return fd
+}
+
+// watched is the descriptor that tells of the end: the parent's, if the child has one of
+// its own.
+func (v victim) watched() int {
+	parent := childtest.ParentOf(v.PID())
+	if parent == os.Getpid() {
+		return v.pidfd()
+	}
+	infos, _ := filepath.Glob("/proc/self/fdinfo/*")
+	for _, info := range infos {
+		text, _ := os.ReadFile(info)
+		if strings.Contains(string(text), fmt.Sprintf("\nPid:\t%d\n", parent)) {
+			fd, _ := strconv.Atoi(filepath.Base(info))
+			return fd
+		}
+	}
+	childtest.Complain("no pidfd of the parent %d", parent)
+	return -1
 }
 
 // A usurper has the number of a descriptor that it has closed.
@@ -377,7 +397,7 @@ func reapLost(pid int) {
 			return
 		}
 		if childtest.Private && childtest.ParentOf(pid) != os.Getpid() {
-			return // its keeper's, and gone with that
+			return // its own parent's, and gone with that
 		}
 		time.Sleep(time.Millisecond)
 		unix.Kill(pid, unix.SIGKILL)
@@ -461,7 +481,7 @@ func loseEpoll(args []string) {
 		},
 	} {
 		waiting, idle := startVictim(ward.Attr{}), startVictim(ward.Attr{})
-		epoll := epollOf(waiting.pidfd())
+		epoll := epollOf(waiting.watched())
 		if epoll < 0 {
 			childtest.Complain("no epoll descriptor has the pidfd in it")
 		}

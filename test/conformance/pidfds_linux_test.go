@@ -28,15 +28,16 @@ func pidfds(t *testing.T) (n int) {
 	return n
 }
 
-// needNoKeeper skips a test that counts pidfds in a run where a keeper has some.
-func needNoKeeper(t *testing.T) {
+// needNoParents skips a test that counts pidfds in a run where those of parents would be
+// counted, too.
+func needNoParents(t *testing.T) {
 	t.Helper()
 	if childtest.Private && !childtest.Autoreaps() {
-		t.Skip("a keeper starts all children of this run, and its own pidfd would be counted")
+		t.Skip("the children of this run have parents of their own, whose pidfds would be counted")
 	}
 }
 
-// awaitNoPidfds waits until those of all handles are closed, and those of keepers.
+// awaitNoPidfds waits until those of all handles are closed, and those of parents.
 func awaitNoPidfds(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); pidfds(t) != 0; time.Sleep(time.Millisecond) {
@@ -51,7 +52,7 @@ func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 	if !f.OK {
 		t.Skipf("without %s there is nothing to hold: %s", f.Name, f.Reason)
 	}
-	needNoKeeper(t)
+	needNoParents(t)
 	for how, letGo := range map[string]func(ward.Handle){
 		"by Close":             func(h ward.Handle) { h.Close() },
 		"by garbage collector": func(ward.Handle) {},
@@ -71,7 +72,7 @@ func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 }
 
 func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
-	needNoKeeper(t)
+	needNoParents(t)
 	awaitNoPidfds(t)
 	h := childtest.Start(t, &ward.Attr{Tree: true}, "exit", "0")
 	childtest.Wait(t, h)
@@ -83,7 +84,7 @@ func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
 
 // TestPidfdOutlivesItsTree has a tree that is gone before the backend.
 func TestPidfdOutlivesItsTree(t *testing.T) {
-	needNoKeeper(t)
+	needNoParents(t)
 	h := childtest.Start(t, &ward.Attr{Tree: true}, "sleep")
 	t.Cleanup(func() {
 		h.Kill()

@@ -39,7 +39,7 @@ func outliveTree() {
 	if err != nil {
 		childtest.Complain("%v", err)
 	}
-	os.Unsetenv(childtest.PrivateVariable) // the keeper of a private orphan would be a member, too
+	os.Unsetenv(childtest.PrivateVariable) // the parent of a private orphan would be a member, too
 	attr := childtest.Attributes("tree")
 	attr.Files = []*os.File{in, w, os.Stderr}
 	h, err := childtest.TryStart(attr, "family", "", "exit")

@@ -27,7 +27,7 @@ func TestNothingIsLeftOfAKilledProgram(t *testing.T) {
 }
 
 // killStarters starts programs that start children, and kills each after some of
-// them. All that comes of a program has its output, its keeper and children that
+// them. All that comes of a program has its output, parents and children that
 // are not complete included: at the end of file everything is gone.
 func killStarters(rounds int) {
 	const patience = 30 * time.Second

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,23 +23,23 @@ import (
 )
 
 func init() {
-	selftest.RegisterSized("lose keepers", useWhileKeepersDie)
-	selftest.RegisterSized("kill keepers", killKeepers)
+	selftest.RegisterSized("lose parents", useWhileParentsDie)
+	selftest.RegisterSized("kill parents", killParents)
 }
 
-// TestHandlesOfKeepersThatAreKilled does to handles, all at once, what can be
+// TestHandlesWhoseParentsAreKilled does to handles, all at once, what can be
 // done to them, while somebody kills the parents of their processes.
-func TestHandlesOfKeepersThatAreKilled(t *testing.T) {
-	underKeepers(t, "lose keepers", 400, 20_000)
+func TestHandlesWhoseParentsAreKilled(t *testing.T) {
+	underParents(t, "lose parents", 400, 20_000)
 }
 
-func TestKeepersKilledInMidFlight(t *testing.T) {
-	underKeepers(t, "kill keepers", 200, 5000)
+func TestParentsKilledInMidFlight(t *testing.T) {
+	underParents(t, "kill parents", 200, 5000)
 }
 
-// underKeepers runs a helper whose children are a keeper's, with and without a
+// underParents runs a helper whose children have parents of their own, with and without a
 // status that can be read back. Its argument is a size, of which there are two.
-func underKeepers(t *testing.T, helper string, some, long int) {
+func underParents(t *testing.T, helper string, some, long int) {
 	t.Helper()
 	childtest.NeedSpawnPrograms(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
@@ -52,10 +54,10 @@ func underKeepers(t *testing.T, helper string, some, long int) {
 	}
 }
 
-// useWhileKeepersDie has starters put children into a set, from which as many
+// useWhileParentsDie has starters put children into a set, from which as many
 // others take them; meanwhile they are asked for their state, and half of them
 // are killed. This program takes its orphans itself, so no status is lost.
-func useWhileKeepersDie(n int) {
+func useWhileParentsDie(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
 		childtest.Complain("%v", err)
 	}
@@ -75,7 +77,7 @@ func useWhileKeepersDie(n int) {
 					if !errors.As(err, &typed) {
 						childtest.Complain("Start: %T %v", err, err)
 					}
-					refused.Add(1) // as each of its keepers was killed
+					refused.Add(1) // as its parent was killed
 					continue
 				}
 				recent.put(int(i), s)
@@ -99,7 +101,7 @@ func useWhileKeepersDie(n int) {
 	others.Go(func() {
 		for !isClosed(stop) {
 			time.Sleep(rand.N(5 * time.Millisecond))
-			if killKeeperOf(recent.any()) {
+			if killAParent() {
 				killed.Add(1)
 			}
 		}
@@ -128,30 +130,40 @@ func useWhileKeepersDie(n int) {
 	close(stop)
 	takers.Wait()
 	others.Wait()
-	fmt.Printf("%d keepers killed; %d children right, each once; %d not started\n",
+	fmt.Printf("%d parents killed; %d children right, each once; %d not started\n",
 		killed.Load(), right.Load(), refused.Load())
 	if right.Load() != added.Load() || killed.Load() == 0 || right.Load() == 0 {
-		childtest.Complain("want %d children, and keepers killed", added.Load())
+		childtest.Complain("want %d children, and parents killed", added.Load())
 	}
 	if err := left(); err != nil {
 		childtest.Complain("left behind: %v", err)
 	}
 }
 
-// killKeeperOf reports whether the parent of h's process is a child of this
-// program, and kills it then.
-func killKeeperOf(h ward.Handle) bool {
-	keeper := childtest.ParentOf(h.PID())
-	if keeper <= 1 || keeper == os.Getpid() || childtest.ParentOf(keeper) != os.Getpid() {
-		return false
+// killAParent kills a parent of a private child, if there is one, at any moment of its
+// life. Only __WALL sees it, unlike an orphan that has come here.
+func killAParent() bool {
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	var pids []string
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		pids = append(pids, strings.Fields(string(text))...)
 	}
-	syscall.Kill(keeper, syscall.SIGKILL)
-	return true
+	rand.Shuffle(len(pids), func(i, j int) { pids[i], pids[j] = pids[j], pids[i] })
+	for _, text := range pids {
+		pid, _ := strconv.Atoi(text)
+		const options = unix.WEXITED | unix.WNOHANG | unix.WNOWAIT
+		if unix.Waitid(unix.P_PID, pid, nil, options, nil) == unix.ECHILD &&
+			unix.Waitid(unix.P_PID, pid, nil, options|unix.WALL, nil) == nil {
+			return syscall.Kill(pid, syscall.SIGKILL) == nil
+		}
+	}
+	return false
 }
 
-// killKeepers has a killer after the keepers while children start and end. As
+// killParents has a killer after the parents while children start and end. As
 // this program takes its orphans itself, no status is lost.
-func killKeepers(n int) {
+func killParents(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
 		childtest.Complain("%v", err)
 	}
@@ -163,13 +175,9 @@ func killKeepers(n int) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(5 * time.Millisecond):
+			case <-time.After(rand.N(5 * time.Millisecond)):
 			}
-			h, err := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
-			if err != nil {
-				continue
-			}
-			if killKeeperOf(h) {
+			if killAParent() {
 				killed++
 			}
 		}
@@ -189,7 +197,7 @@ func killKeepers(n int) {
 	starters.Wait()
 	close(stop)
 	killer.Wait()
-	fmt.Printf("%d keepers killed; %v\n", killed, ended)
+	fmt.Printf("%d parents killed; %v\n", killed, ended)
 	if killed == 0 {
 		childtest.Complain("this shows nothing")
 	}
@@ -198,7 +206,7 @@ func killKeepers(n int) {
 	if len(ended) > 0 {
 		childtest.Complain("not all are right or typed errors")
 	}
-	// The last keeper lingers, and each ends in its own time.
+	// The kernel ends each in its own time.
 	var err error
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		const options = unix.WEXITED | unix.WNOHANG | unix.WNOWAIT | unix.WALL
@@ -214,7 +222,7 @@ func killKeepers(n int) {
 // one that cannot be executed.
 func privateOutcome(code int) string {
 	_, err := ward.Start("/nowhere", nil, &ward.Attr{Private: true})
-	var typed *ward.Error // as each of its keepers was killed
+	var typed *ward.Error // as its parent was killed
 	if !errors.Is(err, syscall.ENOENT) && !errors.As(err, &typed) {
 		return fmt.Sprintf("Start of nothing: %v", err)
 	}

@@ -31,7 +31,7 @@ func needPrivate(t *testing.T) {
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
 }
 
-func TestKeeperDiesWithTheProgram(t *testing.T) {
+func TestParentDiesWithTheProgram(t *testing.T) {
 	needPrivate(t)
 	fates := []string{"none", "execute"}
 	if os.Getuid() == 0 {
@@ -49,20 +49,20 @@ func TestKeeperDiesWithTheProgram(t *testing.T) {
 				Env:   []string{"WARDDEBUG=private=parent"},
 			}, "hold private", fate)
 			w.Close()
-			var keeper, child int
-			if _, err := fmt.Fscan(bufio.NewReader(r), &keeper, &child); err != nil {
+			var parent, child int
+			if _, err := fmt.Fscan(bufio.NewReader(r), &parent, &child); err != nil {
 				t.Fatal(err)
 			}
 			if fate == "execute" {
-				childtest.WaitGone(t, keeper, "the keeper of what the program was")
-			} else if err := syscall.Kill(keeper, 0); err != nil {
-				t.Errorf("the keeper of a live child: %v", err)
+				childtest.WaitGone(t, parent, "the parent of what was the program's child")
+			} else if err := syscall.Kill(parent, 0); err != nil {
+				t.Errorf("the parent of a live child: %v", err)
 			}
 			if err := h.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			childtest.Wait(t, h)
-			childtest.WaitGone(t, keeper, "the keeper of a killed program")
+			childtest.WaitGone(t, parent, "the parent, after the program was killed,")
 			childtest.WaitGone(t, child, "the child, whose input the program held,")
 		})
 	}
@@ -72,7 +72,7 @@ func TestKeeperDiesWithTheProgram(t *testing.T) {
 var inherited *os.File
 
 // holdPrivate starts a private child that lives until inherited is closed, and
-// prints the pids of its keeper and of itself.
+// prints the pids of its parent and of itself.
 func holdPrivate(fate string) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -98,7 +98,7 @@ func holdPrivate(fate string) {
 }
 
 // TestPrivateNeedsAStatus refuses what tells the status of a child that the
-// kernel reaps: then the keeper has it.
+// kernel reaps: then its parent has it.
 func TestPrivateNeedsAStatus(t *testing.T) {
 	needPrivate(t)
 	childtest.Report(t, nil, "status of a private child")
