@@ -315,6 +315,11 @@ func (b *pidfd) recover(p *process) (*State, error) {
 // the cause. By number alone the child is not even reaped: a thief may have been there
 // first, and the number be another child's.
 func (b *pidfd) hold(p *process) error {
+	if b.byParent() {
+		if err := b.holdParent(); err != nil {
+			return err
+		}
+	}
 	if !b.fd.Lost() {
 		return nil
 	}
@@ -366,19 +371,10 @@ func (b *pidfd) signal(p *process, sig os.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
-// verify asks the mux, which knows of both descriptors at once, and looks at the
-// child's own only if the answer is no.
+// verify asks the mux, which knows of its queue and what is watched at once, and looks
+// at the descriptors only if the answer is no, or if not the child's own is watched.
 func (b *pidfd) verify(p *process) error {
-	verified := !b.suspended && exits.Verify(b.watchID) == nil
-	if b.byParent() {
-		if !verified {
-			if err := b.holdParent(); err != nil {
-				return err
-			}
-		}
-		return b.hold(p)
-	}
-	if !verified {
+	if b.suspended || exits.Verify(b.watchID) != nil || b.byParent() {
 		return b.hold(p)
 	}
 	return nil

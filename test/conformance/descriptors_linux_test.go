@@ -309,6 +309,14 @@ func losePidfds(args []string) {
 		}
 	}
 	before := census()
+	losePidfdsOf(how, victim.pidfd)
+	if childtest.Private && !childtest.Autoreaps() {
+		losePidfdsOf(how, victim.watched)
+	}
+	awaitCensus(before)
+}
+
+func losePidfdsOf(how string, pidfd func(victim) int) {
 	for when, run := range occasions {
 		usurped := make(chan usurper, 1)
 		v := startVictim(ward.Attr{Tree: true})
@@ -316,7 +324,7 @@ func losePidfds(args []string) {
 		begin := cpuTime()
 		go func() {
 			defer close(ended)
-			run(v, func() { usurped <- usurp(how, v.pidfd()) })
+			run(v, func() { usurped <- usurp(how, pidfd(v)) })
 		}()
 		select {
 		case <-ended:
@@ -335,7 +343,6 @@ func losePidfds(args []string) {
 		v.judge(when)
 		(<-usurped).leave(when) // the loss may be noticed in the middle of it
 	}
-	awaitCensus(before)
 }
 
 // judge complains unless there is a true result, or all methods say what is lost.

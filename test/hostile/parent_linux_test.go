@@ -61,7 +61,8 @@ func useWhileParentsDie(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
 		childtest.Complain("%v", err)
 	}
-	exiting(1) // opens its program
+	exiting(1)          // opens its program
+	ward.Capabilities() // a trial must not be killed
 	left := selftest.Watch()
 	var recent suspects
 	var set ward.Set
@@ -167,6 +168,7 @@ func killParents(n int) {
 	if err := ward.SetSubreaper(true); err != nil {
 		childtest.Complain("%v", err)
 	}
+	ward.Capabilities() // a trial must not be killed
 	stop := make(chan struct{})
 	var killer, starters sync.WaitGroup
 	killed := 0
