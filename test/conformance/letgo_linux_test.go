@@ -1,0 +1,236 @@
+package conformance_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
+	"github.com/wardproc/ward/internal/wait4"
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	selftest.Register("serve with private children", func(args []string) { serve(args[0], selftest.Number(args[1])) })
+	selftest.Register("execute beside private children", func([]string) { executeBesidePrivate() })
+	selftest.Register("take all children", func([]string) { takeAllChildren() })
+	selftest.Register("keep the lifeline", func([]string) { keepLifeline() })
+}
+
+// byParent is the environment of a program whose private children have parents of their
+// own on every kernel.
+var byParent = []string{"WARDDEBUG=private=parent"}
+
+// Whoever has reaped the program finds its port and its lock free, however much memory
+// it had.
+func TestEndOfTheProgramLetsGoOfAllAtOnce(t *testing.T) {
+	needPrivate(t)
+	rounds, megabytes := 4, "100"
+	if *selftest.Long {
+		rounds, megabytes = 100, "1500"
+	}
+	lock := filepath.Join(t.TempDir(), "lock")
+	for range rounds {
+		r, w := childtest.Pipe(t)
+		h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: byParent},
+			"serve with private children", lock, megabytes)
+		w.Close()
+		address := childtest.ReadLine(t, r)
+		h.Kill()
+		childtest.Wait(t, h)
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener.Close()
+		file, err := os.Open(lock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			t.Fatalf("flock: %v", err)
+		}
+		file.Close()
+		r.Close()
+	}
+}
+
+// serve holds a port and a lock, much memory and private children.
+func serve(lock string, megabytes int) {
+	file, err := os.Create(lock)
+	must(err)
+	must(unix.Flock(int(file.Fd()), unix.LOCK_EX))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	memory := make([]byte, megabytes<<20)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
+	for i := range 4 {
+		_, err := childtest.TryStart(&ward.Attr{Private: true, KillOnParentExit: true}, "sleep")
+		must(err)
+		if i == 1 {
+			time.Sleep(30 * time.Millisecond) // for the first ones to be sealed
+		}
+	}
+	fmt.Println(listener.Addr())
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(file)
+	runtime.KeepAlive(memory)
+}
+
+func must(err error) {
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+}
+
+// The parents of what were private children become children like any other, which have
+// ended, and no zombie stays.
+func TestExecLeavesNoParentOfPrivateChildren(t *testing.T) {
+	needPrivate(t)
+	childtest.Report(t, &ward.Attr{Env: byParent}, "execute beside private children")
+}
+
+const besideExec = 4
+
+func executeBesidePrivate() {
+	for i := range besideExec {
+		attr := &ward.Attr{Private: true, KillOnParentExit: true}
+		if os.Getuid() == 0 && i%2 == 0 {
+			attr.Sys = ownCredential()
+		}
+		_, err := childtest.TryStart(attr, "sleep")
+		must(err)
+		if i == 1 {
+			time.Sleep(30 * time.Millisecond) // for the first ones to be sealed
+		}
+	}
+	path, argv, env := selftest.Command("take all children")
+	must(syscall.Exec(path, argv, env))
+}
+
+func takeAllChildren() {
+	taken := 0
+	for deadline := time.Now().Add(10 * time.Second); taken < besideExec; time.Sleep(time.Millisecond) {
+		if pid, _ := wait4.Try(-1, nil, nil); pid > 0 {
+			taken++
+		}
+		if time.Now().After(deadline) {
+			childtest.Complain("wait4(-1) has taken %d of %d", taken, besideExec)
+		}
+	}
+	if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WALL, nil); err != unix.ECHILD {
+		childtest.Complain("a child is left: %v", err)
+	}
+}
+
+// A process that was forked and executes nothing yet may hold a copy of the lifeline.
+func TestParentsEndWhileTheLifelineIsHeldElsewhere(t *testing.T) {
+	needPrivate(t)
+	r, w := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: byParent}, "keep the lifeline")
+	w.Close()
+	var parent, holder int
+	if _, err := fmt.Fscan(bufio.NewReader(r), &parent, &holder); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(holder, syscall.SIGKILL)
+	h.Kill()
+	childtest.Wait(t, h)
+	childtest.WaitGone(t, parent, "the parent, after the program was killed,")
+	if err := syscall.Kill(holder, 0); err != nil {
+		t.Errorf("who holds the lifeline: %v", err)
+	}
+}
+
+func keepLifeline() {
+	h, err := childtest.TryStart(&ward.Attr{Private: true, KillOnParentExit: true}, "sleep")
+	must(err)
+	passOn := func(flag int) {
+		pipes, _ := filepath.Glob("/proc/self/fd/*")
+		for _, name := range pipes {
+			if target, _ := os.Readlink(name); strings.HasPrefix(target, "pipe:") {
+				unix.FcntlInt(uintptr(selftest.Number(filepath.Base(name))), unix.F_SETFD, flag)
+			}
+		}
+	}
+	passOn(0)
+	path, argv, env := selftest.Command("sleep")
+	holder := &exec.Cmd{Path: path, Args: argv, Env: env}
+	must(holder.Start())
+	passOn(unix.FD_CLOEXEC)
+	fmt.Println(childtest.ParentOf(h.PID()), holder.Process.Pid)
+	time.Sleep(time.Hour)
+}
+
+func TestParentHoldsNothingOfTheProgram(t *testing.T) {
+	needPrivate(t)
+	if childtest.Autoreaps() {
+		t.Skip("the kernel reaps private children")
+	}
+	for range 20 {
+		h := childtest.Start(t, &ward.Attr{Private: true, KillOnParentExit: true}, "sleep")
+		dir := fmt.Sprintf("/proc/%d/", childtest.ParentOf(h.PID()))
+		links, _ := filepath.Glob(dir + "fd/*")
+		for _, link := range links {
+			target, _ := os.Readlink(link)
+			kind, _, _ := strings.Cut(target, ":")
+			if kind != "pipe" && !strings.Contains(target, "pidfd") && !strings.HasPrefix(target, "/memfd:ward") {
+				t.Errorf("the parent has %s", target)
+			}
+		}
+		if len(links) > 4 {
+			t.Errorf("the parent has %d descriptors", len(links))
+		}
+		h.Kill()
+		h.Wait(context.Background())
+	}
+}
+
+// A parent seals itself when its child is not a short one.
+func TestParentSealsItself(t *testing.T) {
+	needPrivate(t)
+	if childtest.Autoreaps() {
+		t.Skip("the kernel reaps private children")
+	}
+	h := childtest.Start(t, &ward.Attr{Private: true}, "sleep")
+	defer func() {
+		h.Kill()
+		h.Wait(context.Background())
+	}()
+	dir := fmt.Sprintf("/proc/%d/", childtest.ParentOf(h.PID()))
+	var status string
+	sealed := func() bool {
+		text, _ := os.ReadFile(dir + "status")
+		status = string(text)
+		for _, line := range []string{
+			"Name:\tward-parent", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
+			"NoNewPrivs:\t1", "Seccomp:\t2",
+		} {
+			if !strings.Contains(status, line+"\n") {
+				return false
+			}
+		}
+		return true
+	}
+	for deadline := time.Now().Add(10 * time.Second); !sealed(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not sealed:\n%s", status)
+		}
+	}
+	if cwd, err := os.Readlink(dir + "cwd"); cwd != "/" && !os.IsPermission(err) {
+		t.Errorf("the parent works in %s, %v", cwd, err)
+	}
+}
