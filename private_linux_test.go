@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ import (
 )
 
 func init() {
-	selftest.Register("change", func(args []string) { changeAndCompare(args[0]) })
+	selftest.Register("change", func(args []string) { changeAndCompare(args[0], args[1]) })
 }
 
 // withEachPrivacy runs a test for each way to have private children that the
@@ -214,12 +215,11 @@ func TestWait4TakesNoParent(t *testing.T) {
 	if err := syscall.Kill(parent, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Waitid(unix.P_PID, parent, nil, unix.WEXITED|unix.WNOWAIT|unix.WALL, nil); err != nil {
-		t.Fatal(err)
-	}
-	for _, pid := range []int{parent, -1} {
-		if got, err := ward.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil); got == parent {
-			t.Errorf("Wait4(%d) = %d, %v, the parent", pid, got, err)
+	for syscall.Kill(parent, 0) == nil {
+		for _, pid := range []int{parent, -1} {
+			if got, err := ward.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil); got == parent {
+				t.Errorf("Wait4(%d) = %d, %v, the parent", pid, got, err)
+			}
 		}
 	}
 	release()
@@ -235,22 +235,36 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
 			attr := &ward.Attr{Env: []string{"WARDDEBUG=private=parent"}}
-			childtest.Report(t, attr, "change", change)
+			childtest.Report(t, attr, "change", change, openProgram(t, tinyprog.Pause(runtime.GOARCH)))
 		})
 	}
 }
 
+// openProgram returns a program that every user may execute.
+func openProgram(t *testing.T, image []byte) (path string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ward")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path = filepath.Join(dir, "program")
+	err = errors.Join(os.WriteFile(path, image, 0o755), os.Chmod(dir, 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // changeAndCompare changes the program while it has a private child, and then compares
 // a new one with an ordinary one.
-func changeAndCompare(change string) {
+func changeAndCompare(change, path string) {
 	runtime.LockOSThread()
 	must := func(err error) {
 		if err != nil {
 			childtest.Complain("%s: %v", change, err)
 		}
 	}
-	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
-	must(err)
 	addFilter := func() { // to all threads, and concerns nobody
 		must(selftest.Refuse(syscall.EXDEV, selftest.Call{Number: unix.SYS_ACCT}))
 	}
