@@ -51,7 +51,7 @@
 //
 // The variable WARDDEBUG forces a choice, for tests and for users in trouble:
 // backend=pidfd, procdesc, kqueue or fallback, spawn=std, recover=off,
-// private=keeper for a keeper where the kernel could reap private children, and,
+// private=parent for parents of private children where the kernel could reap them, and,
 // for threads of 63 children on Windows, packets=off, separated by commas. A
 // misspelt setting is an error of Start. WARD_FUNC is how a child knows its [Function].
 //
@@ -65,14 +65,15 @@
 //
 // # What tools see
 //
-// On Linux, what counts or copies processes meets private children and keepers (see
-// Attr.Private), too:
+// On Linux, what counts or copies processes meets private children and their parents
+// (see Attr.Private), too:
 //
 //   - RUSAGE_CHILDREN of getrusage(2), and so time(1), lacks private children, as the
-//     program does not wait for them. The State of a keeper's child has its usage.
-//   - A keeper shows the program's memory as its own. A sum of RSS, or of PSS, over
-//     processes counts the heap twice while there is one; a cgroup counts it once.
-//   - CRIU cannot dump a program while it has a keeper, which shares its memory without
+//     program does not wait for them. The State of a child with a parent of its own
+//     has its usage.
+//   - Such a parent shows the program's memory as its own. A sum of RSS, or of PSS, over
+//     processes counts the heap once more for each; a cgroup counts it once.
+//   - CRIU cannot dump a program while there is one, which shares its memory without
 //     being a thread of it.
 //   - A child that itself asks for a signal at its parent's death, by PR_SET_PDEATHSIG of
 //     prctl(2), gets it when the thread ends that started it, as with os/exec: the Go

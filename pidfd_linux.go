@@ -230,7 +230,7 @@ func (b *pidfd) heard(uint32, bool) { b.exitSeen = true }
 // tracer's: ptrace(2). From the exit on there are none.
 func (b *pidfd) reap(p *process) (*State, error) {
 	if b.byParent() {
-		if state, err := b.reapByParent(p); err != spawn.ErrKilled {
+		if state, err := b.reapByParent(p); state != nil || err != nil {
 			return state, err
 		}
 	}

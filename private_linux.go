@@ -82,8 +82,8 @@ func (b *pidfd) patience() time.Duration {
 // byParent reports whether the child's parent is to tell how it has ended.
 func (b *pidfd) byParent() bool { return b.parent != nil && !b.orphan }
 
-// reapByParent returns what the parent has told before its end. The error is spawn.ErrKilled
-// if somebody has killed it: the child goes on, or has left its zombie to others.
+// reapByParent returns what the parent has told before its end, and nothing if somebody
+// has killed it: the child goes on, or has left its zombie to others.
 func (b *pidfd) reapByParent(p *process) (*State, error) {
 	if err := b.holdParent(); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (b *pidfd) becomeOrphan() error {
 		}
 		b.suspended = false
 	}
-	return spawn.ErrKilled
+	return nil
 }
 
 // orphanGrace is how long an orphan may be left a zombie by whoever took it.

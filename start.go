@@ -64,20 +64,20 @@ type Attr struct {
 	// without Sys.Credential: its State has no resource usage. While it runs, a wait without __WALL may find
 	// that there is a child, but none can take it.
 	//
-	// Else, on Linux from 5.9 on, it is the child of a keeper, a process that shares the
-	// program's memory and descriptors and lives as long as such children do, or
-	// as the program. What a child takes from the thread that calls Start it
-	// takes from the keeper instead: cgroup, scheduling, security modules such as
-	// Landlock, and a working directory that is not the program's. A later child has
-	// a new keeper if the program has changed its ids, capabilities, limits or seccomp
-	// filters. On a thread with ids, capabilities or filters of its own, or, for a
-	// goroutine that is locked to it, namespaces, Start returns
-	// errors.ErrUnsupported. While somebody has the keeper stopped, as a debugger does,
-	// the results of its children are late, and later children have another keeper. If
-	// somebody kills the keeper its children go on. How one ends can then be told where orphans
-	// come to this program, or from Linux 6.15 on; else Wait returns
-	// [ErrStatusLost]. Both ways need what spawn programs do (see Capabilities)
-	// and only the fields of Sys that they cover.
+	// Else, on Linux from 5.9 on, it has a parent of its own, a process that shares the
+	// program's memory and ends with the child or the program. The child has all
+	// that it takes from the thread that calls Start. Its getppid(2) is that parent,
+	// and it counts as two processes and takes two descriptors. On a thread with a pid
+	// namespace for its children Start returns errors.ErrUnsupported. While somebody
+	// has the parent stopped, as a debugger does, the result of the child is late.
+	// If somebody kills the parent the child goes on. How it ends can then be told
+	// where orphans come to this program, or from Linux 6.15 on; else Wait returns
+	// [ErrStatusLost]. When the program executes another one, that finds an ended
+	// child for each private child that lives: a loop over wait4(-1) takes it. The
+	// parent keeps the ids of the thread, and for 10 ms its rights: a program that
+	// gives up its own waits that long before it lets in code that it does not trust.
+	// Both ways need what spawn programs do (see Capabilities) and only the fields of
+	// Sys that they cover.
 	//
 	// On FreeBSD every child with a process descriptor is one, but wait4(0) and a
 	// wait by process group do see it; its status is then read back. It cannot
@@ -91,7 +91,7 @@ type Attr struct {
 	//
 	// Linux has it, as a Sys.Pdeathsig of SIGKILL: with another Pdeathsig, Start
 	// returns errors.ErrUnsupported. The child dies, too, when the program executes
-	// another one; when the keeper dies, where Private needs one; and when the thread
+	// another one; when the parent of a Private child is killed; and when the thread
 	// ends that has called Start, with Sys.Ptrace or if the goroutine is locked to it.
 	// The kernel drops the signal if the child changes its ids or executes a program
 	// that is set-user-ID, set-group-ID or has capabilities, and cannot kill a child

@@ -24,8 +24,8 @@ import (
 // To the caller it is as if other threads of the program waited for the
 // children of handles. Those that wait4(2) sees count as children: with WNOHANG
 // the result is 0 while one runs, and ECHILD only when no child at all is left. It
-// sees none of a keeper's, though with __WALL or __WCLONE the keeper, which is not
-// returned either; and on FreeBSD none with a process descriptor, unless it asks
+// sees none that has a parent of its own, though with __WALL or __WCLONE that parent,
+// which is not returned either; and on FreeBSD none with a process descriptor, unless it asks
 // by number or group: see Attr.Private.
 //
 // That children of handles stop or continue (WUNTRACED, WCONTINUED, and without

@@ -7,7 +7,7 @@ import (
 )
 
 // privateCase is what Attr.Private costs: the same short children, plain and
-// private. WARDDEBUG=private=parent in the environment has the keeper also where the
+// private. WARDDEBUG=private=parent in the environment has parents also where the
 // kernel could reap the children itself.
 func privateCase() *benchCase {
 	return &benchCase{

@@ -88,7 +88,7 @@ func forced() (variants []Variant) {
 }
 
 // private are those in which all children are private, where they can be: as
-// the system offers it, and where the kernel reaps them, also by the keeper.
+// the system offers it, and where the kernel reaps them, also with parents of their own.
 func private() []Variant {
 	if runtime.GOOS == "windows" {
 		return nil // every child is private, asked for or not

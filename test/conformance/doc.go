@@ -63,7 +63,7 @@
 //	TestReaperTakesOrphansThatOsFindProcessHasFound
 //	test/hostile TestThieves
 //	test/hostile TestIgnoredSIGCHLD
-//	test/hostile TestHandlesOfKeepersThatAreKilled
+//	test/hostile TestHandlesWhoseParentsAreKilled
 //	ward TestWait4LeavesChildToAStartUnderWay
 //	internal/pidfd TestStatusIsReadInTheMiddleOfAReap
 //
@@ -78,8 +78,8 @@
 //	TestPrivateNeedsAStatus
 //	TestStartOfAFunctionNeedsPrivate
 //	test/hostile TestThieves
-//	test/hostile TestKeepersKilledInMidFlight
-//	test/hostile TestStoppedKeeperHoldsUpItsOwnChildrenOnly
+//	test/hostile TestParentsKilledInMidFlight
+//	test/hostile TestStoppedParentHoldsUpItsOwnChildOnly
 //	ward TestNoWaitTakesAPrivateChild
 //	ward TestPrivateIsRefusedWhereItCannotBe
 //
@@ -104,7 +104,10 @@
 //	test/hostile TestNothingIsLeftOfAKilledProgram
 //	test/hostile TestDescriptorsEndInTheMiddleOfStarts
 //	test/hostile TestProcessesEndInTheMiddleOfStarts
-//	ward TestKeeperGoesWithItsLastChild
+//	TestExecLeavesNoParentOfPrivateChildren
+//	TestParentsEndWhileTheLifelineIsHeldElsewhere
+//	ward TestParentGoesWithItsChild
+//	internal/spawn TestChildWhoseParentEndsEarlyIsKilled
 //
 // Also when other code closes the package's descriptors, it says so or goes on, and
 // touches nobody else's:
@@ -129,7 +132,7 @@
 //	TestStartBlamesTheDirectory
 //	TestMisspeltSettingIsAnErrorOfStart
 //
-// 8. What a child or a keeper shares with the program gives nobody more than
+// 8. What a child or its parent shares with the program gives nobody more than
 // package os/exec would:
 //
 //	TestEachFileHasItsIndexAsNumber
@@ -143,7 +146,10 @@
 //	TestStartWithCredentialLeavesTheProgramDumpable
 //	TestStartInAForbiddenDirectoryFails
 //	TestChildDiesWhenTheProgramExecutesAnotherOne
-//	TestKeeperDiesWithTheProgram
+//	TestParentDiesWithTheProgram
+//	TestEndOfTheProgramLetsGoOfAllAtOnce
+//	TestParentHoldsNothingOfTheProgram
+//	TestParentSealsItself
 //	TestSetUserIDProgramTrustsNoEnvironment
 //	TestProgramWithFileCapabilitiesTrustsNoEnvironment
 //	TestFunctionIsRefusedWhereItsChildWouldBeSetUserID

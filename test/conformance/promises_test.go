@@ -26,6 +26,7 @@ func TestTableOfPromisesNamesRealTests(t *testing.T) {
 		"test/hostile":   readTests(t, filepath.Join(own, "..", "hostile")),
 		"ward":           readTests(t, filepath.Join(own, "..", "..")),
 		"internal/pidfd": readTests(t, filepath.Join(own, "..", "..", "internal", "pidfd")),
+		"internal/spawn": readTests(t, filepath.Join(own, "..", "..", "internal", "spawn")),
 	}
 	lines := promiseLine.FindAllStringSubmatch(string(doc), -1)
 	for _, line := range lines {
