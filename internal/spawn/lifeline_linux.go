@@ -3,6 +3,7 @@
 package spawn
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -29,7 +30,8 @@ type lifeline struct {
 
 	// image is what a parent executes to let go of the memory of a program that has
 	// executed another one, and -1 if the system allows that to no file in memory.
-	image ownFile
+	image     ownFile
+	imagePath [32]byte // where /proc is mounted
 }
 
 // newLifeline returns one without users.
@@ -48,6 +50,7 @@ func newLifeline() (*lifeline, error) {
 	l.program = pidfds.Own(fd, os.Getpid())
 	if fd, err := pidfds.MemoryFile(tinyprog.Exit(runtime.GOARCH)); err == nil {
 		l.image = own(fd)
+		copy(l.imagePath[:], fmt.Sprintf("/proc/self/fd/%d", fd))
 	}
 	return l, nil
 }

@@ -366,8 +366,11 @@ func (q *Parent) lay(p *program) {
 func (q *Parent) layEnds() (take, end, execute *step) {
 	take = q.addTake()
 	end = q.add(wantAnything, unix.SYS_EXIT_GROUP, 0)
-	execute = q.add(wantAnything, unix.SYS_EXECVEAT, uintptr(q.lifeline.image.fd), uintptr(unsafe.Pointer(&noPath)),
-		uintptr(unsafe.Pointer(&parentArgv)), uintptr(unsafe.Pointer(&parentArgv[1])), unix.AT_EMPTY_PATH)
+	line := q.lifeline
+	argv, envp := uintptr(unsafe.Pointer(&parentArgv)), uintptr(unsafe.Pointer(&parentArgv[1]))
+	execute = q.add(wantAnything, unix.SYS_EXECVEAT, uintptr(line.image.fd), uintptr(unsafe.Pointer(&noPath)), argv, envp, unix.AT_EMPTY_PATH)
+	// TOMOYO refuses that where there is no /dev/fd.
+	q.add(wantAnything, unix.SYS_EXECVE, uintptr(unsafe.Pointer(&line.imagePath)), argv, envp)
 	q.add(wantAnything, unix.SYS_EXIT_GROUP, 0)
 	return take, end, execute
 }
@@ -466,7 +469,8 @@ var sealCode = func() []unix.SockFilter {
 		machine = 4
 	)
 	calls := []uint32{
-		unix.SYS_PPOLL, unix.SYS_RESTART_SYSCALL, unix.SYS_WAITID, unix.SYS_EXECVEAT, unix.SYS_EXIT_GROUP,
+		unix.SYS_PPOLL, unix.SYS_RESTART_SYSCALL, unix.SYS_WAITID, unix.SYS_EXECVEAT,
+		unix.SYS_EXECVE, unix.SYS_EXIT_GROUP,
 	}
 	code := []unix.SockFilter{
 		{Code: load, K: machine},

@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,14 +46,14 @@ func TestEndOfTheProgramLetsGoOfAllAtOnce(t *testing.T) {
 		h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: byParent},
 			"serve with private children", lock, megabytes)
 		w.Close()
-		address := childtest.ReadLine(t, r)
+		port, _ := strconv.Atoi(strings.TrimSpace(childtest.ReadLine(t, r)))
 		h.Kill()
 		childtest.Wait(t, h)
-		listener, err := net.Listen("tcp", address)
+		listener, _, err := listen(port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		listener.Close()
+		unix.Close(listener)
 		file, err := os.Open(lock)
 		if err != nil {
 			t.Fatal(err)
@@ -66,12 +66,29 @@ func TestEndOfTheProgramLetsGoOfAllAtOnce(t *testing.T) {
 	}
 }
 
+// listen does without package net, which would bring cgo along.
+func listen(port int) (fd, bound int, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, 0, err
+	}
+	address := &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
+	if err := unix.Bind(fd, address); err != nil {
+		return -1, 0, err
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return -1, 0, err
+	}
+	return fd, name.(*unix.SockaddrInet4).Port, unix.Listen(fd, 1)
+}
+
 // serve holds a port and a lock, much memory and private children.
 func serve(lock string, megabytes int) {
 	file, err := os.Create(lock)
 	must(err)
 	must(unix.Flock(int(file.Fd()), unix.LOCK_EX))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := listen(0)
 	must(err)
 	memory := make([]byte, megabytes<<20)
 	for i := 0; i < len(memory); i += 4096 {
@@ -84,7 +101,7 @@ func serve(lock string, megabytes int) {
 			time.Sleep(30 * time.Millisecond) // for the first ones to be sealed
 		}
 	}
-	fmt.Println(listener.Addr())
+	fmt.Println(port)
 	time.Sleep(time.Hour)
 	runtime.KeepAlive(file)
 	runtime.KeepAlive(memory)
