@@ -30,7 +30,7 @@ import (
 type Parent struct {
 	shared shared    // what the parent and the child read until the child's exec
 	child  cloneArgs // of the process that the parent clones
-	table  uint64    // not 0 once the parent has a table of its own, and has taken a process in between: see tellTable
+	ready  uint64    // not 0 once the parent has a table of its own: see layReady
 	number *int32    // where the kernel writes the parent's own
 	own    int32     // the usual place for that
 	polls  [3]pollFd
@@ -73,8 +73,8 @@ const jumpIf = 1 << 30
 // of the time of a start, which short children do without.
 const sealPatience = 10 * time.Millisecond
 
-// ErrKilled is returned when somebody has killed the parent during the start.
-var ErrKilled = errors.New("the parent of the private child was killed")
+// errKilled is returned when somebody has killed the parent during the start.
+var errKilled = errors.New("the parent of the private child was killed")
 
 // PrivateChild is Child for one that has a Parent, by which its end is heard of and told.
 func PrivateChild(name string, argv []string, attr *syscall.ProcAttr, how How) (
@@ -183,16 +183,21 @@ func (m *private) settle(p *program) error {
 	q.pid = int(*q.number)
 	q.pidfd = pidfds.Own(int(q.shared.parentPidfd), q.pid)
 	parents.enter(q)
-	for atomic.LoadUint64(&q.table) == 0 {
-		if q.endsWithin(tableGlance) && atomic.LoadUint64(&q.table) == 0 {
+	for patience := readyGlance; atomic.LoadUint64(&q.ready) == 0; {
+		if q.endsWithin(patience) && atomic.LoadUint64(&q.ready) == 0 {
 			return q.failed(p)
 		}
+		patience = min(2*patience, maxReadyGlance)
 	}
 	return nil
 }
 
-// tableGlance is how long a start waits for its parent before it looks again.
-const tableGlance = 100 * time.Microsecond
+// How long a start waits for its parent before it looks again, at first and if somebody
+// has stopped the parent.
+const (
+	readyGlance    = 100 * time.Microsecond
+	maxReadyGlance = 20 * time.Millisecond
+)
 
 // endsWithin reports whether the parent has ended, or does within the time.
 func (q *Parent) endsWithin(d time.Duration) bool {
@@ -202,7 +207,7 @@ func (q *Parent) endsWithin(d time.Duration) bool {
 	return n > 0
 }
 
-// failed is the error of a parent that has ended before it had its table. A process that
+// failed is the error of a parent that has ended before it was ready. A process that
 // it has made by then shares our memory, or waits for one that does: it is killed.
 func (q *Parent) failed(p *program) error {
 	if *p.firstPID != 0 {
@@ -214,7 +219,7 @@ func (q *Parent) failed(p *program) error {
 	report := p.shared.report
 	switch {
 	case report.step == 0:
-		return ErrKilled
+		return errKilled
 	case report.step == uintptr(unsafe.Pointer(q.made)):
 		return &Error{"clone3", syscall.Errno(report.errno)}
 	case p.has(report.step):
@@ -233,7 +238,7 @@ func kill(pidfd int) {
 }
 
 // reap leaves the child to the parent, which then ends. It has taken a process in between
-// before it said that it has its table.
+// before it was ready.
 func (m *private) reap(pidfd int) {
 	q := m.parent
 	if pidfd == int(q.shared.pidfd) {
@@ -332,7 +337,7 @@ func (q *Parent) lay(p *program) {
 		q.add(wantAnything, unix.SYS_WAITID, unix.P_PIDFD, fd, 0, unix.WEXITED|unix.WALL, 0)
 		q.add(wantAnything, unix.SYS_CLOSE, fd)
 	}
-	q.add(wantAnything, unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, uintptr(unsafe.Pointer(&q.table)), maskSize)
+	q.layReady()
 	p.pid = q.layPoll(&q.limit)
 	if !p.apart {
 		p.firstPID = p.pid
@@ -408,6 +413,12 @@ func (q *Parent) layTable() {
 		pollProgram:  {fd: int32(q.lifeline.program.FD), events: unix.POLLIN},
 		pollLifeline: {fd: int32(q.lifeline.hangsUp.fd)}, // a hang-up is always told
 	}
+}
+
+// layReady adds a step that writes to memory: the signal mask, which is not empty, to
+// ready. By then nobody but the child is left of what the start has made.
+func (q *Parent) layReady() {
+	q.add(wantAnything, unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, uintptr(unsafe.Pointer(&q.ready)), maskSize)
 }
 
 // layPoll adds steps that open the pidfd of a process, with the lowest free number, and
