@@ -81,7 +81,7 @@ func TestHungStartsTakeFewThreads(t *testing.T) {
 }
 
 // perProgram is how many starts wait for one lease: the kernel compares each with all.
-const perProgram = 100
+const perProgram = 25
 
 // startHungPrograms starts n of the other programs, and says when they all hang. They
 // end when the standard input does.
