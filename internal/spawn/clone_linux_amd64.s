@@ -79,6 +79,14 @@ wait:
 	JMP	wait
 
 unblock:
+	// The thread may count no more, long before it has a P again.
+	MOVQ	shared_places(R12), BX
+	TESTQ	BX, BX
+	JZ	unmask
+	LOCK
+	DECL	(BX)
+
+unmask:
 	// rt_sigprocmask(SIG_SETMASK, &s.mask, NULL, sizeof)
 	MOVL	$SIG_SETMASK, DI
 	LEAQ	shared_mask(R12), SI

@@ -86,6 +86,17 @@ wait:
 	B	wait
 
 unblock:
+	// The thread may count no more, long before it has a P again.
+	MOVD	shared_places(R19), R1
+	CBZ	R1, unmask
+
+leave:
+	LDAXRW	(R1), R0
+	SUBW	$1, R0
+	STLXRW	R0, (R1), R2
+	CBNZW	R2, leave
+
+unmask:
 	// rt_sigprocmask(SIG_SETMASK, &s.mask, NULL, sizeof)
 	MOVD	$SIG_SETMASK, R0
 	ADD	$shared_mask, R19, R1

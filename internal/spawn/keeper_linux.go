@@ -262,13 +262,25 @@ func (k *Keeper) prepare(p *program) {
 	}
 }
 
-// clone takes a place only then: a keeper that has been stopped keeps its own children
-// waiting.
-func (k *Keeper) clone(p *program) error {
-	defer starts.enter(p, false)
+// clone takes a place when the child is made: a keeper that has been stopped keeps its own
+// children waiting.
+func (k *Keeper) clone(p *program, pid *int32) error {
+	s := &p.shared
+	err := k.makeChild(s)
+	starts.enter(p, false)
+	defer atomic.AddInt32(s.places, -1)
+	if *pid != 0 {
+		atomic.CompareAndSwapUint32(&s.running, unmade, waited)
+	}
+	for atomic.LoadUint32(&s.running) == waited {
+		futexWait(&s.running, waited, nil)
+	}
+	return err
+}
+
+func (k *Keeper) makeChild(s *shared) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := &p.shared
 	err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
 	if errno, ok := err.(syscall.Errno); ok {
 		return &Error{"clone3", errno}

@@ -35,6 +35,7 @@ type shared struct {
 	pidfd   int32      // of the child
 	waits   uint32     // 1 if somebody waits until the child has let go of our memory
 	duty    *uint32    // guardian.onDuty, if the child is offered to the guard
+	places  *int32     // startList.places, if this start has one
 	report  *failure   // where the child writes what failed
 	own     failure    // the place for it of a child that shares our memory
 	every   uint64     // a full signal mask
@@ -126,10 +127,9 @@ type maker interface {
 	// what the child does not have from the calling thread otherwise.
 	prepare(p *program)
 
-	// clone makes the process that begins the program, in a place of starts. Where the
-	// kernel tells the number there is one if there is a child, also if there is an
-	// error.
-	clone(p *program) error
+	// clone makes the process that begins the program, in a place of starts. The kernel
+	// tells its number at pid: there may be one although there is an error.
+	clone(p *program, pid *int32) error
 
 	// reap waits for a process that is about to end, and closes its pidfd.
 	reap(pidfd int)
@@ -200,7 +200,7 @@ func (p *program) ready() {
 	s := &p.shared
 	p.begin()
 	s.waits = 1
-	s.duty = nil
+	s.duty, s.places = nil, nil
 	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
 	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
 	s.call = [3]uintptr{unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args)}
@@ -220,24 +220,14 @@ func (p *program) begin() {
 }
 
 // clone makes the process that begins the program, and waits until it has let go of our
-// memory. pid is where the kernel tells its number.
+// memory.
 func (p *program) clone(m maker, pid *int32) error {
-	word := &p.shared.running
 	defer runtime.KeepAlive(p)
-	err := m.clone(p)
+	err := m.clone(p, pid)
 	if err != nil && *pid == 0 {
-		atomic.StoreUint32(word, released)
+		atomic.StoreUint32(&p.shared.running, released)
 	}
-	// Where the thread of the clone did not wait, this one does.
-	atomic.CompareAndSwapUint32(word, unmade, waited)
-	for atomic.LoadUint32(word) == waited {
-		futexWait(word, waited, nil)
-	}
-	if p.shared.duty != nil {
-		limit := unix.NsecToTimespec(int64(hungPatience))
-		futexWait(word, guarded, &limit)
-	}
-	starts.leave(p)
+	starts.await(p)
 	if *pid == 0 {
 		return err
 	}
@@ -269,7 +259,7 @@ func (visible) reap(pidfd int) { reap(pidfd) }
 // ends are made by the parent thread, which the caller of this package holds.
 type thread struct{ parent bool }
 
-func (t thread) clone(p *program) error {
+func (t thread) clone(p *program, _ *int32) error {
 	starts.enter(p, t.parent)
 	if t.parent {
 		return parentthread.Programs.Call(func() error { return cloneHere(&p.shared) })
