@@ -101,7 +101,7 @@ func (l *startList) enter(p *program, offer bool) {
 	}
 }
 
-// takePlace is called with mu held. Usually there are some more places than can run, or
+// takePlace is called with mu held. Usually there are more places than can run, or
 // the processors would have less to do.
 func (l *startList) takePlace() bool {
 	most := placesBesideHung
