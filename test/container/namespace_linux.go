@@ -43,19 +43,32 @@ func enter(text string) error {
 		}
 		return register("/proc", e.Magic)
 	}
+	// A root is a mount of its own.
+	if err := syscall.Mount(e.Root, e.Root, "", syscall.MS_BIND, ""); err != nil {
+		return os.NewSyscallError("mount "+e.Root, err)
+	}
 	if err := fill(e.Root, e.Proc); err != nil {
 		return err
 	}
 	if err := register(filepath.Join(e.Root, "proc"), e.Magic); err != nil {
 		return err
 	}
-	if err := syscall.Chroot(e.Root); err != nil {
-		return os.NewSyscallError("chroot", err)
-	}
-	if err := os.Chdir("/"); err != nil {
+	if err := pivot(e.Root); err != nil {
 		return err
 	}
 	return os.NewSyscallError("execve", syscall.Exec(program, e.Args, os.Environ()))
+}
+
+// pivot makes root the root, and leaves nothing of the old one: pivot_root(2), "can be
+// the same directory".
+func pivot(root string) error {
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	if err := syscall.PivotRoot(".", "."); err != nil {
+		return os.NewSyscallError("pivot_root", err)
+	}
+	return os.NewSyscallError("umount", syscall.Unmount(".", syscall.MNT_DETACH))
 }
 
 // fill mounts what a root has.
