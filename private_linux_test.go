@@ -25,10 +25,18 @@ func init() {
 	selftest.Register("change", func(args []string) { changeAndCompare(args[0]) })
 }
 
+// needKeeper skips a test where there can be no keeper, who needs /proc to know what
+// it has of the program's.
+func needKeeper(t *testing.T) {
+	t.Helper()
+	childtest.NeedSpawnPrograms(t)
+	selftest.NeedProc(t)
+}
+
 // withEachPrivacy runs a test for each way to have private children that the
 // system offers. On one that has CLONE_AUTOREAP the keeper is the second.
 func withEachPrivacy(t *testing.T, test func(t *testing.T)) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	t.Run("as offered", test)
 	t.Run("keeper", func(t *testing.T) {
 		defer ward.Force("private=keeper")()
@@ -102,7 +110,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 }
 
 func TestKeeperTellsTheResourceUsage(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	release()
@@ -140,7 +148,7 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 }
 
 func TestKeeperGoesWithItsLastChild(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	defer ward.Force("private=keeper")()
 	one, releaseOne := startHeldPrivate(t, 0)
 	two, releaseTwo := startHeldPrivate(t, 0)
@@ -161,7 +169,7 @@ func TestKeeperGoesWithItsLastChild(t *testing.T) {
 }
 
 func TestChildrenOutliveTheirKeeper(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 9)
 	keeper := childtest.ParentOf(h.PID())
@@ -190,7 +198,7 @@ func TestChildrenOutliveTheirKeeper(t *testing.T) {
 }
 
 func TestStoppedKeeperGoesOn(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 3)
 	keeper := childtest.ParentOf(h.PID())
@@ -209,7 +217,7 @@ func TestStoppedKeeperGoesOn(t *testing.T) {
 }
 
 func TestWait4TakesNoKeeper(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	defer ward.Force("private=keeper")()
 	h, release := startHeldPrivate(t, 0)
 	keeper := childtest.ParentOf(h.PID())
@@ -229,10 +237,13 @@ func TestWait4TakesNoKeeper(t *testing.T) {
 }
 
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needKeeper(t)
 	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
-	if os.Getuid() == 0 {
-		changes = append(changes, "ids", "ids of a thread", "bounding set of a thread")
+	if selftest.MayBecome(childtest.Nobody) == nil {
+		changes = append(changes, "ids", "ids of a thread")
+	}
+	if _, err := droppable(); err == nil {
+		changes = append(changes, "bounding set of a thread")
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
@@ -240,6 +251,25 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 			childtest.Report(t, attr, "change", change)
 		})
 	}
+}
+
+// droppable returns a capability that the bounding set has, or why none can be taken
+// out of it.
+func droppable() (capability int, err error) {
+	var caps [2]unix.CapUserData
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return 0, os.NewSyscallError("capget", err)
+	}
+	if caps[0].Effective&(1<<unix.CAP_SETPCAP) == 0 {
+		return 0, errors.New("no CAP_SETPCAP")
+	}
+	for capability := range unix.CAP_LAST_CAP {
+		if in, _ := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(capability), 0, 0, 0); in == 1 {
+			return capability, nil
+		}
+	}
+	return 0, errors.New("the bounding set is empty")
 }
 
 // changeAndCompare changes the program while its keeper has a child, and then
@@ -291,7 +321,9 @@ func changeAndCompare(change string) {
 			childtest.Complain("setresuid: %v", errno)
 		}
 	case "bounding set of a thread":
-		must(unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT, 0, 0, 0))
+		capability, err := droppable()
+		must(err)
+		must(unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(capability), 0, 0, 0))
 	}
 	if strings.HasSuffix(change, "of a thread") {
 		if _, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true}); !errors.Is(err, errors.ErrUnsupported) {

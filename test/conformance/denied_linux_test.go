@@ -22,8 +22,12 @@ func init() {
 
 // reportOfNobody runs a helper as a user without privileges.
 func reportOfNobody(t *testing.T, helper string, args ...string) {
+	t.Helper()
 	attr := new(ward.Attr)
 	if os.Getuid() == 0 {
+		if err := selftest.MayBecome(childtest.Nobody); err != nil {
+			t.Skip(err)
+		}
 		attr.Sys = asNobody()
 	}
 	childtest.Report(t, attr, helper, args...)

@@ -18,7 +18,7 @@ import (
 type options struct {
 	arch        string   // as GOARCH
 	kernels     []string // series such as 6.1, or newest
-	packages    []string // empty for the default ones
+	packages    []string
 	args        []string // for each test binary
 	memory      string   // of one virtual machine, as QEMU's -m takes it
 	timeout     time.Duration
@@ -41,6 +41,8 @@ var defaultKernels = map[string]string{
 	"amd64": "5.10,6.1,6.12,6.18,7.1,newest",
 	"arm64": "6.12,newest",
 }
+
+var defaultPackages = []string{".", "./test/conformance", "./test/hostile"}
 
 const defaultReleases = "bullseye,bookworm,trixie,trixie-backports"
 
@@ -83,7 +85,9 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	o.kernels = splitList(kernels)
 	o.releases = splitList(releases)
 	o.args = strings.Fields(testArgs)
-	o.packages = flags.Args()
+	if o.packages = flags.Args(); len(o.packages) == 0 {
+		o.packages = defaultPackages
+	}
 	if err := o.check(); err != nil {
 		return o, err
 	}

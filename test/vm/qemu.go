@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+
+	"github.com/wardproc/ward/test/internal/suite"
 )
 
 // A machine is a kind of computer that QEMU emulates for us.
@@ -62,7 +64,7 @@ func lookUpQEMU(ctx context.Context, arch architecture) (machine, error) {
 		return m, fmt.Errorf("%s is missing", arch.program)
 	}
 	m.program = path
-	out, err := output(exec.CommandContext(ctx, path, "--version"))
+	out, err := suite.Output(exec.CommandContext(ctx, path, "--version"))
 	if err != nil {
 		return m, err
 	}
