@@ -77,15 +77,11 @@ func capabilities(set settings) Caps {
 	if set.spawn == "std" {
 		works = unsupported("a spawn program with WARDDEBUG=spawn=std")
 	}
-	fetches := works
+	clone3, fetches, autoreap, keeps := works, works, works, works
 	if works != nil {
 		caps.Spawn = "std"
 	} else {
-		fetches = spawn.Fetches()
-	}
-	autoreap, keeps := works, works
-	if works == nil {
-		autoreap, keeps = autoreaps(), spawn.Keeps()
+		clone3, fetches, autoreap, keeps = spawn.Clone3(), spawn.Fetches(), autoreaps(), spawn.Keeps()
 	}
 	info := pidfds.Recovers()
 	if set.recover == "off" {
@@ -96,12 +92,16 @@ func capabilities(set settings) Caps {
 	}
 	caps.Features = []Feature{
 		pidfdFeature,
-		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
-		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
+		feature("PIDFD_INFO_EXIT (Linux 6.15)", info, "a status that other code takes is lost"),
+		feature("spawn programs (Linux 5.9, amd64 and arm64)", works,
+			"no Attr.Private, and a start takes longer the more descriptors are open; a seccomp profile has to allow clone and close_range"),
+		feature("clone3 (Linux 5.3)", clone3,
+			"spawn programs go by clone; without clone3 there is no Sys.UseCgroupFD and no CLONE_AUTOREAP; a seccomp profile that allows clone3 has both"),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
 		feature("keeper for Attr.Private (where spawn programs are)", keeps),
 		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", pidfds.SignalsGroups()),
-		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
+		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches,
+			"a start with such files takes longer the more descriptors are open below them; CAP_SYS_PTRACE, or a seccomp profile that allows pidfd_getfd, cures it"),
 	}
 	return caps
 }

@@ -31,10 +31,8 @@ func NeedSpawnPrograms(t *testing.T) {
 		t.Skipf("the environment variable %s takes the spawn programs away from this run", variable)
 	default:
 		refusals := selftest.Refusals()
-		for _, call := range []string{"clone3", "close_range"} {
-			if errno := refusals[call]; errno != 0 {
-				t.Skipf("no spawn programs: the system refuses %s (%v)", call, errno)
-			}
+		if errno := refusals["close_range"]; errno != 0 {
+			t.Skipf("no spawn programs: the system refuses close_range (%v)", errno)
 		}
 		t.Fatalf("no spawn programs: %v", caps)
 	}

@@ -3,6 +3,7 @@
 
 #define SYS_read		0
 #define SYS_rt_sigprocmask	14
+#define SYS_clone		56
 #define SYS_exit_group		231
 #define SYS_futex		202
 #define SYS_ppoll		271
@@ -28,13 +29,14 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVL	$SYS_rt_sigprocmask, AX
 	SYSCALL
 
-	// clone3(args, sizeof) or clone(flags, stack, NULL, ...): 0 in the child.
-	MOVQ	(shared_call+1*8)(R12), DI
-	MOVQ	(shared_call+2*8)(R12), SI
-	XORL	DX, DX
-	XORL	R10, R10
-	XORL	R8, R8
-	MOVQ	(shared_call+0*8)(R12), AX
+	// clone3 or clone: 0 in the child.
+	LEAQ	shared_call(R12), BX
+	MOVQ	(cloneCall_args+0*8)(BX), DI
+	MOVQ	(cloneCall_args+1*8)(BX), SI
+	MOVQ	(cloneCall_args+2*8)(BX), DX
+	MOVQ	(cloneCall_args+3*8)(BX), R10
+	MOVQ	(cloneCall_args+4*8)(BX), R8
+	MOVQ	cloneCall_number(BX), AX
 	SYSCALL
 	TESTQ	AX, AX
 	JZ	child
@@ -145,16 +147,23 @@ failed:
 	INT	$3
 
 branch:
-	// clone3(args[0], args[1]): the child goes on with the next step, the
-	// parent with the one at args[2].
-	MOVQ	DX, R14
-	MOVL	$SYS_clone3, AX
+	// clone3 or clone, by the cloneCall at args[0]: the child goes on with the next
+	// step, the parent with the one at args[1].
+	MOVQ	SI, R14
+	MOVQ	DI, BX
+	MOVQ	(cloneCall_args+0*8)(BX), DI
+	MOVQ	(cloneCall_args+1*8)(BX), SI
+	MOVQ	(cloneCall_args+2*8)(BX), DX
+	MOVQ	(cloneCall_args+3*8)(BX), R10
+	MOVQ	(cloneCall_args+4*8)(BX), R8
+	MOVQ	cloneCall_number(BX), AX
 	SYSCALL
 	ADDQ	$step__size, R13
 	CMPQ	AX, $-4095		// -1 to -4095 is an errno
 	JCC	failed
 	TESTQ	AX, AX
 	JZ	next
+	MOVL	AX, shared_pid(R12)	// which clone(2) does not write itself
 	MOVQ	R14, R13
 	JMP	next
 
@@ -198,6 +207,8 @@ idle:
 	JNZ	answer
 	CMPQ	R15, $SYS_clone3
 	JEQ	begin			// 0 in the child
+	CMPQ	R15, $SYS_clone
+	JEQ	begin
 
 answer:
 	MOVQ	AX, order_result(R14)

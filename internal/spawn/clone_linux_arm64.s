@@ -6,6 +6,7 @@
 #define SYS_exit_group		94
 #define SYS_futex		98
 #define SYS_rt_sigprocmask	135
+#define SYS_clone		220
 #define SYS_clone3		435
 #define FUTEX_WAIT		0
 #define FUTEX_WAKE		1
@@ -28,13 +29,14 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVD	$SYS_rt_sigprocmask, R8
 	SVC
 
-	// clone3(args, sizeof) or clone(flags, stack, NULL, ...): 0 in the child.
-	MOVD	(shared_call+1*8)(R19), R0
-	MOVD	(shared_call+2*8)(R19), R1
-	MOVD	ZR, R2
-	MOVD	ZR, R3
-	MOVD	ZR, R4
-	MOVD	(shared_call+0*8)(R19), R8
+	// clone3 or clone: 0 in the child.
+	ADD	$shared_call, R19, R5
+	MOVD	(cloneCall_args+0*8)(R5), R0
+	MOVD	(cloneCall_args+1*8)(R5), R1
+	MOVD	(cloneCall_args+2*8)(R5), R2
+	MOVD	(cloneCall_args+3*8)(R5), R3
+	MOVD	(cloneCall_args+4*8)(R5), R4
+	MOVD	cloneCall_number(R5), R8
 	SVC
 	CBZ	R0, child
 	MOVD	R0, R20
@@ -157,15 +159,22 @@ failed:
 	BRK	$0
 
 branch:
-	// clone3(args[0], args[1]): the child goes on with the next step, the
-	// parent with the one at args[2].
-	MOVD	R2, R22
-	MOVD	$SYS_clone3, R8
+	// clone3 or clone, by the cloneCall at args[0]: the child goes on with the next
+	// step, the parent with the one at args[1].
+	MOVD	R1, R22
+	MOVD	R0, R5
+	MOVD	(cloneCall_args+0*8)(R5), R0
+	MOVD	(cloneCall_args+1*8)(R5), R1
+	MOVD	(cloneCall_args+2*8)(R5), R2
+	MOVD	(cloneCall_args+3*8)(R5), R3
+	MOVD	(cloneCall_args+4*8)(R5), R4
+	MOVD	cloneCall_number(R5), R8
 	SVC
 	ADD	$step__size, R20
 	CMN	$4095, R0		// -1 to -4095 is an errno
 	BCS	failed
 	CBZ	R0, next
+	MOVW	R0, shared_pid(R19)	// which clone(2) does not write itself
 	MOVD	R22, R20
 	B	next
 
@@ -207,6 +216,8 @@ idle:
 	CBNZ	R0, answer
 	CMP	$SYS_clone3, R24
 	BEQ	begin			// 0 in the child
+	CMP	$SYS_clone, R24
+	BEQ	begin
 
 answer:
 	MOVD	R0, order_result(R22)

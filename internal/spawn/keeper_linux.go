@@ -89,6 +89,9 @@ func StartKeeper() (*Keeper, error) {
 	p := &k.program
 	// The zombies are to stay until Wait takes them.
 	p.setAction(unix.SIGCHLD, false)
+	if withoutClone3.Load() {
+		p.resetHandled()
+	}
 	p.add("prctl(PR_SET_NAME)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&k.name)))
 	p.add("prctl(PR_SET_PDEATHSIG)", wantSuccess, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	p.add("", wantAnything, takeOrders, uintptr(unsafe.Pointer(&k.order)))
@@ -99,7 +102,8 @@ func StartKeeper() (*Keeper, error) {
 	s.args.flags |= unix.CLONE_FS | unix.CLONE_PARENT_SETTID
 	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
-	if err := cloneHere(s); err != nil {
+	s.call.set(&s.args)
+	if err := cloneHere(s, &s.pid); err != nil {
 		k.order.close()
 		return nil, err
 	}
@@ -266,7 +270,7 @@ func (k *Keeper) prepare(p *program) {
 // children waiting.
 func (k *Keeper) clone(p *program, pid *int32) error {
 	s := &p.shared
-	err := k.makeChild(s)
+	err := k.makeChild(s, pid)
 	starts.enter(p, false)
 	defer atomic.AddInt32(s.places, -1)
 	if *pid != 0 {
@@ -278,12 +282,15 @@ func (k *Keeper) clone(p *program, pid *int32) error {
 	return err
 }
 
-func (k *Keeper) makeChild(s *shared) error {
+func (k *Keeper) makeChild(s *shared, pid *int32) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	err := k.call(s, unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args))
+	err := k.call(s, s.call.number, s.call.args[:]...)
 	if errno, ok := err.(syscall.Errno); ok {
-		return &Error{"clone3", errno}
+		return &Error{cloneName(), errno}
+	}
+	if err == nil {
+		*pid = int32(k.order.result)
 	}
 	return err
 }

@@ -38,6 +38,18 @@ func (p *program) setAction(sig unix.Signal, ignore bool) {
 	p.add("rt_sigaction", wantSuccess, unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(action)), 0, maskSize)
 }
 
+// resetHandled appends what CLONE_CLEAR_SIGHAND of clone3(2) does: a handler must not run
+// between the step that restores the signal mask and the exec.
+func (p *program) resetHandled() {
+	var action sigaction
+	for sig := firstSignal; sig <= lastSignal; sig++ {
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), 0, uintptr(unsafe.Pointer(&action)), maskSize, 0, 0)
+		if errno == 0 && action.handler > toIgnore.handler {
+			p.setAction(sig, false)
+		}
+	}
+}
+
 // ignoredSignals asks the kernel, which knows more than package os/signal.
 func ignoredSignals() (ignored uint64) {
 	var action sigaction

@@ -30,18 +30,18 @@ import (
 // shared is the memory that the child reads. The assembly knows its offsets from
 // go_asm.h, which the compiler writes.
 type shared struct {
-	running uint32     // who waits for the child; the kernel clears it: see clone(2)
-	pid     int32      // of the child, and 0 if there is none
-	pidfd   int32      // of the child
-	waits   uint32     // 1 if somebody waits until the child has let go of our memory
-	duty    *uint32    // guardian.onDuty, if the child is offered to the guard
-	places  *int32     // startList.places, if this start has one
-	report  *failure   // where the child writes what failed
-	own     failure    // the place for it of a child that shares our memory
-	every   uint64     // a full signal mask
-	mask    uint64     // the caller's signal mask
-	first   uintptr    // the address of the first step
-	call    [3]uintptr // number and arguments of the system call that makes the child
+	running uint32    // who waits for the child; the kernel clears it: see clone(2)
+	pid     int32     // of the child, and 0 if there is none
+	pidfd   int32     // of the child
+	waits   uint32    // 1 if somebody waits until the child has let go of our memory
+	duty    *uint32   // guardian.onDuty, if the child is offered to the guard
+	places  *int32    // startList.places, if this start has one
+	report  *failure  // where the child writes what failed
+	own     failure   // the place for it of a child that shares our memory
+	every   uint64    // a full signal mask
+	mask    uint64    // the caller's signal mask
+	first   uintptr   // the address of the first step
+	call    cloneCall // which makes the child
 	args    cloneArgs
 }
 
@@ -61,6 +61,34 @@ type cloneArgs struct {
 	exitSignal uint64
 	_          [5]uint64 // stack, stack_size, tls, set_tid, set_tid_size
 	cgroup     uint64
+}
+
+// cloneCall is the system call that makes a process: clone3(2), or clone(2) where that is
+// refused. The assembly knows its offsets.
+type cloneCall struct {
+	number uintptr
+	args   [5]uintptr
+}
+
+// set prepares the call. clone(2) writes the pidfd where it would write the number.
+func (c *cloneCall) set(args *cloneArgs) {
+	if !withoutClone3.Load() {
+		*c = cloneCall{unix.SYS_CLONE3, [5]uintptr{uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args)}}
+		return
+	}
+	const only3 = unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID
+	*c = cloneCall{number: unix.SYS_CLONE}
+	c.args[0] = uintptr(args.flags&^only3 | args.exitSignal)
+	c.args[2] = uintptr(args.pidfd)
+	c.args[3] = uintptr(args.childTID) // on amd64
+	c.args[4] = uintptr(args.childTID) // on arm64
+}
+
+func cloneName() string {
+	if withoutClone3.Load() {
+		return "clone"
+	}
+	return "clone3"
 }
 
 // clone makes a child that runs the program at s.first, with all signals
@@ -203,7 +231,6 @@ func (p *program) ready() {
 	s.duty, s.places = nil, nil
 	s.args.flags |= unix.CLONE_VM | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_CHILD_CLEARTID
 	s.args.childTID = uint64(uintptr(unsafe.Pointer(&s.running)))
-	s.call = [3]uintptr{unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args)}
 	atomic.StoreUint32(&s.running, unmade)
 }
 
@@ -215,7 +242,7 @@ func (p *program) begin() {
 	s.pid = 0
 	s.every = ^uint64(0)
 	if p.branches {
-		p.steps[0].args[2] = uintptr(unsafe.Pointer(&p.steps[p.other]))
+		p.steps[0].args[1] = uintptr(unsafe.Pointer(&p.steps[p.other]))
 	}
 }
 
@@ -223,6 +250,8 @@ func (p *program) begin() {
 // memory.
 func (p *program) clone(m maker, pid *int32) error {
 	defer runtime.KeepAlive(p)
+	p.shared.call.set(&p.shared.args)
+	p.branchCall.set(&p.branched)
 	err := m.clone(p, pid)
 	if err != nil && *pid == 0 {
 		atomic.StoreUint32(&p.shared.running, released)
@@ -246,10 +275,12 @@ func (visible) PID() int { return os.Getpid() }
 func (visible) prepare(p *program) { p.setExitSignal(syscall.SIGCHLD) }
 
 // cloneHere makes a child of this program.
-func cloneHere(s *shared) error {
-	if pid := cloneInCall(s); pid < 0 {
-		return &Error{"clone3", syscall.Errno(-pid)}
+func cloneHere(s *shared, pid *int32) error {
+	result := cloneInCall(s)
+	if result < 0 {
+		return &Error{cloneName(), syscall.Errno(-result)}
 	}
+	*pid = int32(result) // which clone(2) does not write itself
 	return nil
 }
 
@@ -259,12 +290,12 @@ func (visible) reap(pidfd int) { reap(pidfd) }
 // ends are made by the parent thread, which the caller of this package holds.
 type thread struct{ parent bool }
 
-func (t thread) clone(p *program, _ *int32) error {
+func (t thread) clone(p *program, pid *int32) error {
 	starts.enter(p, t.parent)
 	if t.parent {
-		return parentthread.Programs.Call(func() error { return cloneHere(&p.shared) })
+		return parentthread.Programs.Call(func() error { return cloneHere(&p.shared, pid) })
 	}
-	return cloneHere(&p.shared)
+	return cloneHere(&p.shared, pid)
 }
 
 // reap waits for a child that nobody is to hear of, and closes its pidfd. Without

@@ -21,6 +21,9 @@ func Uncovered(*syscall.SysProcAttr) string { return "" }
 // Works returns errors.ErrUnsupported.
 func Works() error { return errors.ErrUnsupported }
 
+// Clone3 returns errors.ErrUnsupported.
+func Clone3() error { return errors.ErrUnsupported }
+
 // Fetches returns errors.ErrUnsupported.
 func Fetches() error { return errors.ErrUnsupported }
 

@@ -5,7 +5,9 @@ package spawn
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -15,11 +17,39 @@ import (
 )
 
 // Works tells what of the package the system refuses, by trying it: clone3 with
-// CLONE_CLEAR_SIGHAND (Linux 5.5) and close_range with CLOSE_RANGE_UNSHARE
-// (5.9), either of which a seccomp filter may forbid.
+// CLONE_CLEAR_SIGHAND (Linux 5.5), or else clone, and close_range with
+// CLOSE_RANGE_UNSHARE (5.9), each of which a seccomp filter may forbid.
 func Works() error { return works.Err() }
 
-var works = probe.Probe{Try: func() error { return tryClone(0) }}
+var works = probe.Probe{Try: func() error {
+	err := tryClone(0)
+	if err == nil || !probe.Final(err) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	clone3Error = err
+	withoutClone3.Store(true)
+	if tryClone(0) != nil {
+		withoutClone3.Store(false)
+		return err
+	}
+	return nil
+}}
+
+// withoutClone3 is set where clone3 is refused and clone is not, as by Docker's default
+// seccomp profile; then clone3Error tells how.
+var (
+	withoutClone3 atomic.Bool
+	clone3Error   error
+)
+
+// Clone3 tells what the system refuses of clone3(2) where it allows spawn programs. What
+// only that call has are children in a cgroup, and those that the kernel reaps.
+func Clone3() error {
+	if err := Works(); err != nil || !withoutClone3.Load() {
+		return err
+	}
+	return clone3Error
+}
 
 // tryClone tries a child of clone3, with more flags, that takes its table.
 func tryClone(flags uint64) error {
@@ -72,7 +102,8 @@ func try(add func(*program)) error {
 	p.begin()
 	p.shared.report = report
 	p.shared.waits = 0
-	p.shared.call = [3]uintptr{unix.SYS_CLONE}
+	p.shared.call = cloneCall{number: unix.SYS_CLONE}
+	p.branchCall.set(&p.branched)
 	pid := clone(&p.shared)
 	if pid < 0 {
 		return &Error{"clone", syscall.Errno(-pid)}

@@ -26,7 +26,7 @@ func natural() ward.Caps {
 		caps.Tier = ward.TierDetectable
 	}
 	programs := runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
-	if programs && !lacks("clone3", "close_range") {
+	if programs && !lacks("close_range") {
 		caps.Spawn = "fast"
 	}
 	return caps

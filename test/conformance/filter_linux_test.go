@@ -27,7 +27,7 @@ func TestRefusedCallsLeaveAWayToStart(t *testing.T) {
 			number uintptr
 			spawn  string
 		}{
-			"clone3":       {unix.SYS_CLONE3, "std"},
+			"clone3":       {unix.SYS_CLONE3, "fast"}, // by clone(2)
 			"close_range":  {unix.SYS_CLOSE_RANGE, "std"},
 			"pidfd_getfd":  {unix.SYS_PIDFD_GETFD, "fast"},
 			"memfd_create": {unix.SYS_MEMFD_CREATE, ""},
@@ -49,7 +49,7 @@ func TestCallsThatKillAreFoundOutFirst(t *testing.T) {
 		number uintptr
 		spawn  string
 	}{
-		"clone3":      {unix.SYS_CLONE3, "std"},
+		"clone3":      {unix.SYS_CLONE3, "fast"},
 		"close_range": {unix.SYS_CLOSE_RANGE, "std"},
 		"pidfd_getfd": {unix.SYS_PIDFD_GETFD, "fast"},
 	} {

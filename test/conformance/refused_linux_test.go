@@ -14,7 +14,7 @@ import (
 // featureOf is, for each call that a filter refuses, a word of the feature that
 // goes with it.
 var featureOf = map[string]string{
-	"clone3":                "spawn programs",
+	"clone3":                "clone3",
 	"close_range":           "spawn programs",
 	"ioctl(PIDFD_GET_INFO)": "PIDFD_INFO_EXIT",
 	"pidfd_getfd":           "pidfd_getfd",
