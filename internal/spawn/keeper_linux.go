@@ -291,6 +291,7 @@ func (k *Keeper) makeChild(s *shared, pid *int32) error {
 	}
 	if err == nil {
 		*pid = int32(k.order.result)
+		s.endVfork()
 	}
 	return err
 }

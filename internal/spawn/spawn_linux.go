@@ -33,7 +33,7 @@ type shared struct {
 	running uint32    // who waits for the child; the kernel clears it: see clone(2)
 	pid     int32     // of the child, and 0 if there is none
 	pidfd   int32     // of the child
-	waits   uint32    // 1 if somebody waits until the child has let go of our memory
+	waits   uint32    // 1 if somebody waits until the child has let go of our memory, 0 if clone does
 	duty    *uint32   // guardian.onDuty, if the child is offered to the guard
 	places  *int32    // startList.places, if this start has one
 	report  *failure  // where the child writes what failed
@@ -213,6 +213,10 @@ func (p *program) run(m maker) (pid, pidfd int, err error) {
 	s.args.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	s.args.parentTID = uint64(uintptr(unsafe.Pointer(&s.pid)))
 	defer p.holdForkLock()()
+	if hearsNoExec() {
+		s.args.flags |= unix.CLONE_VFORK
+		s.waits = 0
+	}
 	if err := p.clone(m, &s.pid); err != nil {
 		return 0, 0, err
 	}
@@ -281,7 +285,15 @@ func cloneHere(s *shared, pid *int32) error {
 		return &Error{cloneName(), syscall.Errno(-result)}
 	}
 	*pid = int32(result) // which clone(2) does not write itself
+	s.endVfork()
 	return nil
+}
+
+// endVfork is called when the child is made: then a call with CLONE_VFORK has waited.
+func (s *shared) endVfork() {
+	if s.args.flags&unix.CLONE_VFORK != 0 {
+		atomic.StoreUint32(&s.running, released)
+	}
 }
 
 func (visible) reap(pidfd int) { reap(pidfd) }
