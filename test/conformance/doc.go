@@ -124,6 +124,7 @@
 //	TestWait4WhereAFilterRefusesPidfdOpen
 //	TestStartGivesWhatIsAskedForOrNamesIt
 //	TestPrivateNamesTheFieldsThatItGoesWithout
+//	TestStartsBeyondTheLimitOfProcessesFail
 //	TestStartSaysWhatIsWrong
 //	TestStartBlamesTheDirectory
 //	TestMisspeltSettingIsAnErrorOfStart
