@@ -125,6 +125,7 @@
 //	TestWait4WhereAFilterRefusesPidfdOpen
 //	TestStartGivesWhatIsAskedForOrNamesIt
 //	TestPrivateNamesTheFieldsThatItGoesWithout
+//	TestStartsBeyondTheLimitOfProcessesFail
 //	TestStartSaysWhatIsWrong
 //	TestStartBlamesTheDirectory
 //	TestMisspeltSettingIsAnErrorOfStart

@@ -74,7 +74,7 @@ func (b bundle) config(f *filter) object {
 		"process": object{
 			"user":            object{"uid": b.box.user, "gid": b.box.user},
 			"args":            b.args,
-			"env":             environ,
+			"env":             append(b.box.environ, environ...),
 			"cwd":             "/",
 			"noNewPrivileges": b.box.noNewPrivs,
 			"capabilities":    b.capabilities(),

@@ -10,6 +10,19 @@ type environment struct {
 	profile *profile // nil for no seccomp filter
 	box     box
 	backend string // the one that ward is to find there
+
+	// only has, for each suite that is run at all, which of its tests are, as
+	// -test.run takes it. Without it all are.
+	only map[string]string
+}
+
+// fewProcesses are tests that have one child at a time.
+var fewProcesses = map[string]string{
+	"./exec": "^(TestErrorsAreThoseOfOSExec|TestCombinedOutputHasBoth|TestProcessIsTheChild)$",
+	"./test/conformance": "^(TestCapabilitiesAreThoseOfTheSystem|TestFeaturesThatAFilterRefusesAreNamed|" +
+		"TestEachFileHasItsIndexAsNumber|TestKillEndsTheChild|TestStartsBeyondTheLimitOfProcessesFail|" +
+		"TestStartGivesWhatIsAskedForOrNamesIt|TestTryWaitTellsRunningFromExited|" +
+		"TestWaitGivesEveryCallerTheSameResult|TestPrivateIsGivenOrRefusedByName)$",
 }
 
 // A box is what a container allows.
@@ -20,6 +33,7 @@ type box struct {
 	readOnlyRoot bool
 	processes    int // at a time; 0 for no limit
 	withoutProc  bool
+	environ      []string // what the program gets besides environ
 }
 
 // A runtime runs programs in boxes.
@@ -80,8 +94,13 @@ var environments = []environment{
 		about:   "Docker's, and at most 20 threads at a time",
 		runtime: runc,
 		profile: dockerProfile,
-		box:     box{capabilities: dockerCapabilities, processes: 20},
+		box: box{
+			capabilities: dockerCapabilities,
+			processes:    20,
+			environ:      []string{"GOMAXPROCS=1"}, // or one Go program has half of them
+		},
 		backend: "pidfd",
+		only:    fewProcesses,
 	},
 	{
 		name:    "userns",

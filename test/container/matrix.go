@@ -62,8 +62,12 @@ func (m *matrix) run(ctx context.Context, e environment) ([]result, error) {
 	}
 	var results []result
 	for i, s := range m.suites {
+		args, ok := m.arguments(e, s.Name)
+		if !ok {
+			continue
+		}
 		id := "ward-" + strconv.Itoa(os.Getpid()) + "-" + e.name + "-" + strconv.Itoa(i)
-		b, err := newBundle(filepath.Join(m.work, id), id, binaries[i], m.arguments(), e.box, f)
+		b, err := newBundle(filepath.Join(m.work, id), id, binaries[i], args, e.box, f)
 		if err != nil {
 			return results, err
 		}
@@ -71,8 +75,11 @@ func (m *matrix) run(ctx context.Context, e environment) ([]result, error) {
 		b.remove()
 		r.environment, r.suite = e.name, s.Name
 		results = append(results, r)
-		log := filepath.Join(logs, strings.Trim(strings.ReplaceAll(s.Name, "/", "-"), ".-")+".log")
-		if err := os.WriteFile(log, r.output, 0o644); err != nil {
+		log := strings.Trim(strings.ReplaceAll(s.Name, "/", "-"), ".-")
+		if log == "" {
+			log = "root"
+		}
+		if err := os.WriteFile(filepath.Join(logs, log+".log"), r.output, 0o644); err != nil {
 			return results, err
 		}
 	}
@@ -111,10 +118,18 @@ func (m *matrix) binaries(ctx context.Context, arch string) ([]string, error) {
 	return paths, nil
 }
 
-// arguments let a binary that hangs say where before it is killed.
-func (m *matrix) arguments() []string {
+// arguments returns those of a suite in an environment, if it is run there. They let
+// a binary that hangs say where before it is killed.
+func (m *matrix) arguments(e environment, suite string) (args []string, ok bool) {
 	limit := max(m.options.timeout-10*time.Second, m.options.timeout/2)
-	return append([]string{"-test.v=test2json", "-test.timeout=" + limit.String()}, m.options.args...)
+	args = []string{"-test.v=test2json", "-test.timeout=" + limit.String()}
+	if e.only != nil {
+		if e.only[suite] == "" {
+			return nil, false
+		}
+		args = append(args, "-test.run="+e.only[suite])
+	}
+	return append(args, m.options.args...), true
 }
 
 // execute runs a test binary to its end.

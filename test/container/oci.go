@@ -23,7 +23,7 @@ type command struct {
 type oci struct {
 	name  string
 	flags []string
-	find  func(ctx context.Context, m *matrix) (path string, err error)
+	find  func(ctx context.Context, m *matrix) (path, version string, err error)
 
 	path, state string // set by prepare
 }
@@ -35,8 +35,9 @@ var (
 	runsc = &oci{
 		name:  "runsc",
 		flags: []string{"--network=none", "--ignore-cgroups"},
-		find: func(ctx context.Context, m *matrix) (string, error) {
-			return gvisor.install(ctx, "runsc", m.options.cache)
+		find: func(ctx context.Context, m *matrix) (path, version string, err error) {
+			path, err = gvisor.install(ctx, "runsc", m.options.cache)
+			return path, "runsc of " + gvisor.String(), err
 		},
 	}
 )
@@ -44,18 +45,19 @@ var (
 // gvisor is of its branch go, which the go command can build.
 var gvisor = goModule{"gvisor.dev/gvisor", "v0.0.0-20260905035102-160fafc42237"}
 
-func findRunc(ctx context.Context, m *matrix) (string, error) {
-	path, err := exec.LookPath("runc")
+func findRunc(ctx context.Context, m *matrix) (path, version string, err error) {
+	path, err = exec.LookPath("runc")
 	if err != nil && m.options.install {
 		if err := installPackage(ctx, "runc"); err != nil {
-			return "", err
+			return "", "", err
 		}
 		path, err = exec.LookPath("runc")
 	}
 	if err != nil {
-		return "", errors.New("runc is not installed: as root, apt-get install runc, or run this with -install")
+		return "", "", errors.New("runc is not installed: as root, apt-get install runc, or run this with -install")
 	}
-	return path, nil
+	said, err := suite.Output(exec.CommandContext(ctx, path, "--version"))
+	return path, string(firstLine(said)), err
 }
 
 func (o *oci) prepare(ctx context.Context, m *matrix) error {
@@ -65,15 +67,11 @@ func (o *oci) prepare(ctx context.Context, m *matrix) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("only root can run %s", o.name)
 	}
-	path, err := o.find(ctx, m)
+	path, version, err := o.find(ctx, m)
 	if err != nil {
 		return err
 	}
-	version, err := suite.Output(exec.CommandContext(ctx, path, "--version"))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(m.progress, "container: %s\n", firstLine(version))
+	fmt.Fprintf(m.progress, "container: %s\n", version)
 	o.path, o.state = path, filepath.Join(m.work, o.name)
 	return nil
 }
