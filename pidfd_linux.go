@@ -1,6 +1,7 @@
 package ward
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -31,10 +32,14 @@ func start(name string, argv []string, attr *Attr, set settings) (*process, erro
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	if usePidfd(set) {
-		return startPidfd(name, argv, attr)
+	if !usePidfd(set) {
+		return startFallback(name, argv, attr)
 	}
-	return startFallback(name, argv, attr)
+	p, err := startPidfd(name, argv, attr)
+	if errors.Is(err, syscall.EINVAL) && set.backend == "" && !attr.Private && pidfds.Clones() != nil {
+		return startFallback(name, argv, attr)
+	}
+	return p, err
 }
 
 func usePidfd(set settings) bool {
@@ -44,7 +49,7 @@ func usePidfd(set settings) bool {
 	case "fallback":
 		return false
 	}
-	return pidfds.Works() == nil
+	return pidfds.Works() == nil && !pidfds.CloneRefused()
 }
 
 // offers is what Attr may ask for; for Private see privateWorks.
@@ -63,7 +68,11 @@ func dieWithProgram(sys *syscall.SysProcAttr) error {
 }
 
 func capabilities(set settings) Caps {
-	pidfdFeature := feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfds.Works())
+	works := pidfds.Works()
+	if works == nil {
+		works = pidfds.Clones()
+	}
+	pidfdFeature := feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", works)
 	if !usePidfd(set) {
 		return Caps{
 			Backend:  "fallback",
@@ -73,7 +82,7 @@ func capabilities(set settings) Caps {
 		}
 	}
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
-	works := spawn.Works()
+	works = spawn.Works()
 	if set.spawn == "std" {
 		works = unsupported("a spawn program with WARDDEBUG=spawn=std")
 	}

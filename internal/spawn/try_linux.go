@@ -38,6 +38,27 @@ var works = probe.Probe{Try: func() error {
 	return nil
 }}
 
+// Refused reports whether err is a refusal of what Works has found: a filter that came
+// later, or an emulation that knows the calls but not all of their arguments. Then Works
+// asks again, and the standard library's way is to be tried.
+func Refused(err error) bool {
+	var failed *Error
+	if !errors.As(err, &failed) {
+		return false
+	}
+	switch failed.Call {
+	case "clone", "clone3", "close_range":
+	default:
+		return false
+	}
+	switch failed.Errno {
+	case unix.ENOSYS, unix.EPERM, unix.EINVAL:
+		works.Forget()
+		return true
+	}
+	return false
+}
+
 // withoutClone3 is set where clone3 is refused and clone is not, as by Docker's default
 // seccomp profile; then clone3Error tells how.
 var (
