@@ -82,7 +82,11 @@ func (o *oci) command(ctx context.Context, b bundle) command {
 	cmd := exec.CommandContext(ctx, o.path, o.args("run", "--bundle", b.dir, b.id)...)
 	cmd.Cancel = func() error { return o.do("kill", b.id, "KILL") }
 	cmd.WaitDelay = 10 * time.Second
-	return command{cmd, func() { o.do("delete", "--force", b.id) }}
+	return command{cmd, func() {
+		o.do("delete", "--force", b.id)
+		// runsc leaves a mount there, and the folder is to go.
+		exec.Command("umount", filepath.Join(o.state, "null-netns")).Run()
+	}}
 }
 
 // do has the runtime do something to a container. That it is gone is no matter.
