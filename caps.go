@@ -35,7 +35,7 @@ func (t Tier) String() string {
 type Feature struct {
 	Name   string
 	OK     bool
-	Reason string // what the system answered, if it is not OK
+	Reason string // if it is not OK: what the system answered, what that costs, and what cures it
 }
 
 // Caps tells what the package found on the system it runs on.
@@ -70,10 +70,11 @@ func (c Caps) String() string {
 	return b.String()
 }
 
-// feature says whether trying name gave an error.
-func feature(name string, err error) Feature {
+// feature says whether trying name gave an error, and then what is to be known of it: what
+// the lack costs, and what cures it.
+func feature(name string, err error, notes ...string) Feature {
 	if err != nil {
-		return Feature{Name: name, Reason: err.Error()}
+		return Feature{Name: name, Reason: strings.Join(append([]string{err.Error()}, notes...), "; ")}
 	}
 	return Feature{Name: name, OK: true}
 }

@@ -139,6 +139,7 @@ func TestStartOfAFunctionSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestResultOfAFunctionIsTheExitCode(t *testing.T) {
+	selftest.NeedProc(t)
 	for _, code := range []int{0, 1, 42, 255} {
 		if state, text := runFunction(t, result, ward.Attr{}, strconv.Itoa(code)); state.ExitCode() != code || text != "" {
 			t.Errorf("function that returns %d: %v\n%s", code, state, text)
@@ -147,6 +148,7 @@ func TestResultOfAFunctionIsTheExitCode(t *testing.T) {
 }
 
 func TestFunctionEndsInAnyWay(t *testing.T) {
+	selftest.NeedProc(t)
 	for _, c := range []struct {
 		name string
 		f    *ward.Function
@@ -173,6 +175,7 @@ func TestFunctionEndsInAnyWay(t *testing.T) {
 }
 
 func TestFunctionGetsArgumentsDirectoryAndEnvironment(t *testing.T) {
+	selftest.NeedProc(t)
 	dir, err := filepath.EvalSymlinks(selftest.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +191,7 @@ func TestFunctionGetsArgumentsDirectoryAndEnvironment(t *testing.T) {
 }
 
 func TestFunctionWithoutAttrHasTheEnvironment(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedBackend(t)
 	t.Setenv("WARD_TEST_VALUE", "of the program")
 	attr, err := describes.Command(nil)
@@ -202,6 +206,7 @@ func TestFunctionWithoutAttrHasTheEnvironment(t *testing.T) {
 // TestMain calls ward.Main first: a child of the function that had the token
 // would not get as far as the helper.
 func TestChildrenOfAFunctionDoNotRunIt(t *testing.T) {
+	selftest.NeedProc(t)
 	for _, f := range []*ward.Function{startsHelper, startsFunction} {
 		if state, text := runFunction(t, f, ward.Attr{}, "9"); state.ExitCode() != 9 {
 			t.Errorf("the function's child: %v\n%s", state, text)
@@ -210,6 +215,7 @@ func TestChildrenOfAFunctionDoNotRunIt(t *testing.T) {
 }
 
 func TestTokenInTheCallersEnvironmentDoesNotCount(t *testing.T) {
+	selftest.NeedProc(t)
 	for _, f := range []*ward.Function{result, startsHelper} {
 		state, text := runFunction(t, f, ward.Attr{Env: []string{"WARD_FUNC=os.Exit"}}, "3")
 		if state.ExitCode() != 3 {

@@ -1,6 +1,7 @@
 package ward
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -31,10 +32,14 @@ func start(name string, argv []string, attr *Attr, set settings) (*process, erro
 	if err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
-	if usePidfd(set) {
-		return startPidfd(name, argv, attr)
+	if !usePidfd(set) {
+		return startFallback(name, argv, attr)
 	}
-	return startFallback(name, argv, attr)
+	p, err := startPidfd(name, argv, attr)
+	if errors.Is(err, syscall.EINVAL) && set.backend == "" && !attr.Private && pidfds.Clones() != nil {
+		return startFallback(name, argv, attr)
+	}
+	return p, err
 }
 
 func usePidfd(set settings) bool {
@@ -44,7 +49,7 @@ func usePidfd(set settings) bool {
 	case "fallback":
 		return false
 	}
-	return pidfds.Works() == nil
+	return pidfds.Works() == nil && !pidfds.CloneRefused()
 }
 
 // offers is what Attr may ask for; for Private see privateWorks.
@@ -63,7 +68,11 @@ func dieWithProgram(sys *syscall.SysProcAttr) error {
 }
 
 func capabilities(set settings) Caps {
-	pidfdFeature := feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", pidfds.Works())
+	works := pidfds.Works()
+	if works == nil {
+		works = pidfds.Clones()
+	}
+	pidfdFeature := feature("waitid(P_PIDFD) and pidfd_send_signal (Linux 5.4)", works)
 	if !usePidfd(set) {
 		return Caps{
 			Backend:  "fallback",
@@ -73,19 +82,15 @@ func capabilities(set settings) Caps {
 		}
 	}
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
-	works := spawn.Works()
+	works = spawn.Works()
 	if set.spawn == "std" {
 		works = unsupported("a spawn program with WARDDEBUG=spawn=std")
 	}
-	fetches := works
+	clone3, fetches, autoreap, parent := works, works, works, works
 	if works != nil {
 		caps.Spawn = "std"
 	} else {
-		fetches = spawn.Fetches()
-	}
-	autoreap, parent := works, works
-	if works == nil {
-		autoreap, parent = autoreaps(), spawn.HasParents()
+		clone3, fetches, autoreap, parent = spawn.Clone3(), spawn.Fetches(), autoreaps(), spawn.HasParents()
 	}
 	info := pidfds.Recovers()
 	if set.recover == "off" {
@@ -96,12 +101,16 @@ func capabilities(set settings) Caps {
 	}
 	caps.Features = []Feature{
 		pidfdFeature,
-		feature("PIDFD_INFO_EXIT (Linux 6.15)", info),
-		feature("spawn programs (Linux 5.9, amd64 and arm64)", works),
+		feature("PIDFD_INFO_EXIT (Linux 6.15)", info, "a status that other code takes is lost"),
+		feature("spawn programs (Linux 5.9, amd64 and arm64)", works,
+			"no Attr.Private, and a start takes longer the more descriptors are open; a seccomp profile has to allow clone and close_range"),
+		feature("clone3 (Linux 5.3)", clone3,
+			"spawn programs go by clone; without clone3 there is no Sys.UseCgroupFD and no CLONE_AUTOREAP; a seccomp profile that allows clone3 has both"),
 		feature("CLONE_AUTOREAP for Attr.Private (Linux 7.1)", autoreap),
 		feature("a parent for each child with Attr.Private (where spawn programs are)", parent),
 		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", pidfds.SignalsGroups()),
-		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches),
+		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches,
+			"a start with such files takes longer the more descriptors are open below them; CAP_SYS_PTRACE, or a seccomp profile that allows pidfd_getfd, cures it"),
 	}
 	return caps
 }

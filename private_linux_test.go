@@ -24,10 +24,18 @@ func init() {
 	selftest.Register("change", func(args []string) { changeAndCompare(args[0], args[1]) })
 }
 
+// needParent skips a test where a child can have no parent of its own, which /proc has to
+// tell that there is no other pid namespace for.
+func needParent(t *testing.T) {
+	t.Helper()
+	childtest.NeedSpawnPrograms(t)
+	selftest.NeedProc(t)
+}
+
 // withEachPrivacy runs a test for each way to have private children that the
 // system offers. On one that has CLONE_AUTOREAP a parent is the second.
 func withEachPrivacy(t *testing.T, test func(t *testing.T)) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	t.Run("as offered", test)
 	t.Run("parent", func(t *testing.T) {
 		defer ward.Force("private=parent")()
@@ -101,7 +109,7 @@ func TestNoWaitTakesAPrivateChild(t *testing.T) {
 }
 
 func TestParentTellsTheResourceUsage(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 0)
 	release()
@@ -139,7 +147,7 @@ func TestPrivateIsRefusedWhereItCannotBe(t *testing.T) {
 }
 
 func TestParentGoesWithItsChild(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	defer ward.Force("private=parent")()
 	one, releaseOne := startHeldPrivate(t, 0)
 	two, releaseTwo := startHeldPrivate(t, 0)
@@ -160,7 +168,7 @@ func TestParentGoesWithItsChild(t *testing.T) {
 }
 
 func TestChildrenOutliveTheirParent(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 9)
 	parent := childtest.ParentOf(h.PID())
@@ -185,7 +193,7 @@ func TestChildrenOutliveTheirParent(t *testing.T) {
 }
 
 func TestStoppedParentDelaysTheResult(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 3)
 	parent := childtest.ParentOf(h.PID())
@@ -208,7 +216,7 @@ func TestStoppedParentDelaysTheResult(t *testing.T) {
 }
 
 func TestWait4TakesNoParent(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	defer ward.Force("private=parent")()
 	h, release := startHeldPrivate(t, 0)
 	parent := childtest.ParentOf(h.PID())
@@ -227,10 +235,13 @@ func TestWait4TakesNoParent(t *testing.T) {
 }
 
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
-	childtest.NeedSpawnPrograms(t)
+	needParent(t)
 	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
-	if os.Getuid() == 0 {
-		changes = append(changes, "ids", "ids of a thread", "bounding set of a thread")
+	if selftest.MayBecome(childtest.Nobody) == nil {
+		changes = append(changes, "ids", "ids of a thread")
+	}
+	if _, err := droppable(); err == nil {
+		changes = append(changes, "bounding set of a thread")
 	}
 	for _, change := range changes {
 		t.Run(change, func(t *testing.T) {
@@ -254,6 +265,25 @@ func openProgram(t *testing.T, image []byte) (path string) {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// droppable returns a capability that the bounding set has, or why none can be taken
+// out of it.
+func droppable() (capability int, err error) {
+	var caps [2]unix.CapUserData
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return 0, os.NewSyscallError("capget", err)
+	}
+	if caps[0].Effective&(1<<unix.CAP_SETPCAP) == 0 {
+		return 0, errors.New("no CAP_SETPCAP")
+	}
+	for capability := range unix.CAP_LAST_CAP {
+		if in, _ := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(capability), 0, 0, 0); in == 1 {
+			return capability, nil
+		}
+	}
+	return 0, errors.New("the bounding set is empty")
 }
 
 // changeAndCompare changes the program while it has a private child, and then compares
@@ -302,7 +332,9 @@ func changeAndCompare(change, path string) {
 			childtest.Complain("setresuid: %v", errno)
 		}
 	case "bounding set of a thread":
-		must(unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT, 0, 0, 0))
+		capability, err := droppable()
+		must(err)
+		must(unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(capability), 0, 0, 0))
 	}
 	private, err := ward.Start(path, []string{"pause"}, &ward.Attr{Private: true})
 	must(err)

@@ -58,6 +58,7 @@ func startOS(c spec) (pid int, end func(), err error) {
 }
 
 func startWard(c spec, settings string) (pid int, end func(), err error) {
+	beDumpable()
 	defer ward.Force(settings)()
 	h, err := ward.Start(c.name, c.argv, &c.attr)
 	if err != nil {
@@ -266,6 +267,7 @@ func randomCredential() *syscall.Credential {
 // TestSpawnProgramDoesWhatTheStandardLibraryDoes starts random children in
 // every way and compares what there is to see of each.
 func TestSpawnProgramDoesWhatTheStandardLibraryDoes(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedSpawnPrograms(t)
 	runtime.LockOSThread() // a child takes what belongs to the thread
 	defer runtime.UnlockOSThread()
@@ -312,6 +314,7 @@ func (c spec) compare(t *testing.T) bool {
 }
 
 func TestNoStrayDescriptorReachesTheChild(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedSpawnPrograms(t)
 	s := newStage(t)
 	for _, files := range [][]*os.File{

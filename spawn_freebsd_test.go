@@ -102,6 +102,9 @@ func (s *stage) suitRoot(c *spec) {
 	}
 }
 
+// beDumpable has nothing to do.
+func beDumpable() {}
+
 // setOfSystem has nothing to set that only FreeBSD's spawn programs cover.
 func setOfSystem(*syscall.SysProcAttr) {}
 

@@ -32,7 +32,7 @@ func spawnChild(name string, argv []string, attr *syscall.ProcAttr, how spawn.Ho
 		return spawnStd(name, argv, attr, how)
 	}
 	pid, fd, err = spawn.Child(name, argv, attr, how)
-	if err == spawn.ErrNotApart {
+	if err == spawn.ErrNotApart || spawn.Refused(err) {
 		return spawnStd(name, argv, attr, how)
 	}
 	return pid, fd, err

@@ -73,6 +73,11 @@ func (c spec) report(w way) (map[string]string, error) {
 // suitRoot has nothing to do: the child needs no file in its root directory.
 func (s *stage) suitRoot(*spec) {}
 
+// beDumpable undoes what the standard library's start with Credential has done to the
+// program, see selftest.MayBecome: root without CAP_SYS_PTRACE is not shown all of it in
+// /proc then.
+func beDumpable() { unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) }
+
 // setOfSystem sets what only Linux's spawn programs cover.
 func setOfSystem(sys *syscall.SysProcAttr) {
 	if oneIn(5) {
@@ -163,6 +168,7 @@ func report(pid int) map[string]string {
 }
 
 func TestChildTakesNamespacesFromTheCallersThread(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedSpawnPrograms(t)
 	s := newStage(t)
 	unshared := make(chan error)
@@ -201,6 +207,7 @@ func TestChildTakesNamespacesFromTheCallersThread(t *testing.T) {
 const lowLimit = 500
 
 func TestChildGetsTheLimitFromBeforeTheRuntimeRaisedIt(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedSpawnPrograms(t)
 	text := childtest.Report(t, nil, "lower limit", "original limit")
 	if !strings.Contains(text, fmt.Sprintln(len(ways), "equal")) {
@@ -309,6 +316,7 @@ func TestChildIsPutIntoItsCgroup(t *testing.T) {
 }
 
 func TestFirstChildInANewPidNamespaceGetsItsHighFile(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedSpawnPrograms(t)
 	s := newStage(t)
 	high := s.high

@@ -16,13 +16,13 @@ func (s stamp) sub(t stamp) time.Duration {
 }
 
 func (s stamp) bytes() []byte {
-	b := binary.LittleEndian.AppendUint64(nil, uint64(s.Sec))
-	return binary.LittleEndian.AppendUint64(b, uint64(s.Nsec))
+	b := binary.NativeEndian.AppendUint64(nil, uint64(s.Sec))
+	return binary.NativeEndian.AppendUint64(b, uint64(s.Nsec))
 }
 
 func stampFrom(b []byte) stamp {
 	return stamp{
-		Sec:  int64(binary.LittleEndian.Uint64(b)),
-		Nsec: int64(binary.LittleEndian.Uint64(b[8:])),
+		Sec:  int64(binary.NativeEndian.Uint64(b)),
+		Nsec: int64(binary.NativeEndian.Uint64(b[8:])),
 	}
 }

@@ -24,6 +24,7 @@ func init() {
 // TestWaitsAndCopiesNeedNoThreads counts in a process of its own: threads that
 // were once needed stay.
 func TestWaitsAndCopiesNeedNoThreads(t *testing.T) {
+	selftest.NeedProc(t)
 	image := tinyprog.Hold(runtime.GOARCH)
 	if image == nil {
 		t.Skip("no tiny program for " + runtime.GOARCH)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // TestVariants runs all tests again on the backend and the spawn path that are
@@ -22,8 +23,7 @@ func TestVariants(t *testing.T) {
 	if caps.Backend == "pidfd" && caps.Spawn == "fast" {
 		variants = append(variants, "spawn=std")
 	}
-	self, err := os.Executable()
-	check(t, err)
+	self := selftest.Path()
 	for _, variant := range variants {
 		t.Run(variant, func(t *testing.T) {
 			cmd := osexec.Command(self)

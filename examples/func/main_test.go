@@ -19,19 +19,17 @@ func TestMain(m *testing.M) {
 }
 
 func TestProgramSurvivesItsFunction(t *testing.T) {
-	h, err := sum.Start(nil)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if err := startsSum(t); err != nil {
 		t.Skip(err) // such as "Attr.Private is not supported here"
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-h.Done()
 	for args, want := range map[string][]string{
 		"1 2 3": {"6\n", "the child: exit status 0\n"},
 		"1 two": {"panic: ", `parsing "two"`, "the child: exit status 2\n"},
 	} {
-		text := run(t, strings.Fields(args)...)
+		text, state := run(t, strings.Fields(args)...)
+		if !state.Success() {
+			t.Errorf("the program: %v\n%s", state, text)
+		}
 		for _, want := range want {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: it does not write %q:\n%s", args, want, text)
@@ -40,8 +38,32 @@ func TestProgramSurvivesItsFunction(t *testing.T) {
 	}
 }
 
-// run returns what the program writes.
-func run(t *testing.T, args ...string) string {
+func TestProgramWhoseSystemHasNoFunctionsSaysSo(t *testing.T) {
+	want := startsSum(t)
+	if want == nil {
+		t.Skip("the system has functions")
+	}
+	if text, state := run(t, "1", "2"); state.Success() || !strings.Contains(text, want.Error()) {
+		t.Errorf("the program: %v, want %v\n%s", state, want, text)
+	}
+}
+
+// startsSum returns an error if the system has not what a function needs.
+func startsSum(t *testing.T) error {
+	t.Helper()
+	h, err := sum.Start(nil)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-h.Done()
+	return nil
+}
+
+// run returns what the program writes, and how it ended.
+func run(t *testing.T, args ...string) (string, *ward.State) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -58,8 +80,9 @@ func run(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state, err := h.Wait(context.Background()); err != nil || !state.Success() {
-		t.Errorf("the program: %v, %v\n%s", state, err, text)
+	state, err := h.Wait(context.Background())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return string(text)
+	return string(text), state
 }

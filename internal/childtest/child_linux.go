@@ -18,8 +18,9 @@ import (
 // Nobody is a user whom RLIMIT_NPROC and the permissions of files bind.
 const Nobody = 65534
 
-// NeedSpawnPrograms skips a test where the system cannot have spawn programs.
-// Where it can, they must be in use.
+// NeedSpawnPrograms skips a test where the system cannot have spawn programs, as its
+// kernel is too old or a filter refuses what they need. Where it can, they must be
+// in use.
 func NeedSpawnPrograms(t *testing.T) {
 	t.Helper()
 	switch caps, variable := ward.Capabilities(), Chosen(); {
@@ -28,9 +29,11 @@ func NeedSpawnPrograms(t *testing.T) {
 		t.Skip("no spawn programs on " + runtime.GOARCH)
 	case variable != "":
 		t.Skipf("the environment variable %s takes the spawn programs away from this run", variable)
-	case selftest.KernelBefore(5, 9):
-		t.Skip("no close_range with CLOSE_RANGE_UNSHARE before Linux 5.9")
 	default:
+		refusals := selftest.Refusals()
+		if errno := refusals["close_range"]; errno != 0 {
+			t.Skipf("no spawn programs: the system refuses close_range (%v)", errno)
+		}
 		t.Fatalf("no spawn programs: %v", caps)
 	}
 }
@@ -48,10 +51,14 @@ func WaitGone(t *testing.T, pid int, what string) {
 	t.Errorf("%s, %d, still runs", what, pid)
 }
 
-// Tiny returns the path of a program that is in memory only.
+// Tiny returns the path of a program that is in memory only, or, where there is no
+// /proc to name that by, in a file that stays.
 func Tiny(image []byte) (path string, err error) {
 	if image == nil {
 		return "", fmt.Errorf("no tiny program for %s", runtime.GOARCH)
+	}
+	if selftest.LacksProc() {
+		return tinyFile(image)
 	}
 	fd, err := unix.MemfdCreate("tiny", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -71,6 +78,20 @@ func Tiny(image []byte) (path string, err error) {
 		return "", err
 	}
 	return fmt.Sprintf("/proc/%s/fd/%d", self, read), nil
+}
+
+func tinyFile(image []byte) (path string, err error) {
+	f, err := os.CreateTemp("", "tiny")
+	if err != nil {
+		return "", err
+	}
+	if _, err := f.Write(image); err != nil {
+		return "", err
+	}
+	if err := f.Chmod(0o755); err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
 }
 
 // IdleThreads makes the Go runtime start threads, which it keeps: later it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/wardproc/ward/internal/probe"
@@ -34,6 +35,32 @@ var works = probe.Probe{Try: func() error {
 	return nil
 }}
 
+// Clones tells whether clone(2) gives pidfds, as package os finds out. qemu-user 7.2 has
+// all else of them. It is for when a start has failed: what Works tells is enough on Linux.
+func Clones() error { return clones.Err() }
+
+var clones = probe.Probe{Try: func() error {
+	if Opens() != nil {
+		return nil // which package os needs, and may be all that is missing
+	}
+	own, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer own.Release()
+	if own.WithHandle(func(uintptr) {}) == os.ErrNoHandle {
+		refused.Store(true)
+		return fmt.Errorf("clone(CLONE_PIDFD): %w", errors.ErrUnsupported)
+	}
+	return nil
+}}
+
+// refused is set when Clones has found that clone(2) gives none.
+var refused atomic.Bool
+
+// CloneRefused reports what Clones has found, if somebody has asked it.
+func CloneRefused() bool { return refused.Load() }
+
 // Opens tells what the system refuses of pidfd_open(2), Linux 5.3, besides what
 // Works says.
 func Opens() error { return opens.Err() }
@@ -51,6 +78,23 @@ func SignalsGroups() error { return signalsGroups.Err() }
 var signalsGroups = probe.Probe{Try: func() error {
 	if err := SignalGroup(notOpen, 0); err != unix.EBADF {
 		return os.NewSyscallError("pidfd_send_signal(PIDFD_SIGNAL_PROCESS_GROUP)", err)
+	}
+	// gVisor knows the flag, and does something else. What it does not know is pidfs,
+	// which is of the same age.
+	own, err := unix.PidfdOpen(os.Getpid(), 0)
+	switch {
+	case probe.Refused(err): // by a filter, that says nothing of groups
+		return nil
+	case err != nil:
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(own)
+	var none error
+	if unix.Getpgrp() != os.Getpid() {
+		none = unix.ESRCH
+	}
+	if err := SignalGroup(own, 0); err != none || !inPidfs(own) {
+		return fmt.Errorf("pidfd_send_signal(PIDFD_SIGNAL_PROCESS_GROUP) finds no group: %w", errors.ErrUnsupported)
 	}
 	return nil
 }}

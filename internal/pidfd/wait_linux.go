@@ -75,7 +75,11 @@ func Waitid(idType, id int, info *Siginfo, options int, usage *syscall.Rusage) e
 
 // Wait wraps waitid(2) with P_PIDFD. Requires Linux 5.4.
 func Wait(fd int, info *Siginfo, options int, usage *syscall.Rusage) error {
-	return Waitid(unix.P_PIDFD, fd, info, options, usage)
+	err := Waitid(unix.P_PIDFD, fd, info, options, usage)
+	if err == unix.ESRCH {
+		return unix.ECHILD // as gVisor says it of a process that has been reaped
+	}
+	return err
 }
 
 // ExitStatus reads the status of a process that has been reaped, by whomever:

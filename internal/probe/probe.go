@@ -48,6 +48,14 @@ func (p *Probe) Err() error {
 	return p.err
 }
 
+// Forget has the next call of Err ask again: what worked was refused since.
+func (p *Probe) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.works.Store(false)
+	p.final, p.until = false, time.Time{}
+}
+
 // ask tries it. The caller holds mu.
 func (p *Probe) ask() {
 	result := make(chan error)

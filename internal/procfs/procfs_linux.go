@@ -41,8 +41,7 @@ func Children() iter.Seq[int] {
 		children, err = numbersIn("/proc")
 	}
 	if err != nil || depth == 0 {
-		const pidMax = 1 << 22 // PID_MAX_LIMIT
-		return upTo(pidMax)
+		return upTo(pidMax())
 	}
 	if depth > 1 {
 		// This is the /proc of an outer pid namespace, and its numbers.
@@ -63,9 +62,23 @@ func numbersOf(process string) (pids []int) {
 	if err != nil {
 		return nil
 	}
-	_, line, _ := bytes.Cut(text, []byte("\nNSpid:"))
+	_, line, found := bytes.Cut(text, []byte("\nNSpid:"))
 	line, _, _ = bytes.Cut(line, []byte("\n"))
-	return numbersAmong(bytes.FieldsSeq(line))
+	pids = numbersAmong(bytes.FieldsSeq(line))
+	if pid := strconv.Itoa(os.Getpid()); !found && bytes.Contains(text, []byte("\nPid:\t"+pid+"\n")) {
+		return []int{os.Getpid()} // gVisor, which shows the numbers of this namespace
+	}
+	return pids
+}
+
+// pidMax returns a number that no process reaches.
+func pidMax() int {
+	const most = 1 << 22 // PID_MAX_LIMIT
+	text, _ := os.ReadFile("/proc/sys/kernel/pid_max")
+	if n, err := strconv.Atoi(string(bytes.TrimSpace(text))); err == nil && n > 0 {
+		return min(n, most)
+	}
+	return most
 }
 
 // childrenOfThreads reads the files that the kernel has with

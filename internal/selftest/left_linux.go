@@ -11,7 +11,7 @@ func descriptors() []string {
 	const dir = "/proc/self/fd"
 	names, err := os.ReadDir(dir)
 	if err != nil {
-		panic(err)
+		return numbers()
 	}
 	var open []string
 	for _, name := range names {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -51,15 +52,37 @@ func RegisterSized(name string, f func(n int)) {
 // Command returns path, arguments and environment of a child that runs the
 // helper name.
 func Command(name string, args ...string) (path string, argv, env []string) {
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
+	self := Path()
 	path = self
-	if runtime.GOOS == "linux" {
+	if runtime.GOOS == "linux" && !LacksProc() {
 		path = "/proc/self/exe" // open to every user, whatever folder it is in
 	}
 	return path, append([]string{self}, args...), append(os.Environ(), variable+"="+name, RaceOptions)
+}
+
+// Path returns the path of the test binary.
+func Path() string {
+	if self, err := os.Executable(); err == nil {
+		return self
+	}
+	if filepath.IsAbs(os.Args[0]) {
+		return os.Args[0] // Linux without /proc
+	}
+	panic("nothing tells where this program is: run it by its absolute path")
+}
+
+// LacksProc tells whether this is a Linux without /proc.
+func LacksProc() bool {
+	_, err := os.Stat("/proc/self/exe")
+	return runtime.GOOS == "linux" && err != nil
+}
+
+// NeedProc skips a test of what only /proc has to show, or to give, on Linux.
+func NeedProc(t testing.TB) {
+	t.Helper()
+	if LacksProc() {
+		t.Skip("no /proc here")
+	}
 }
 
 // Main is the body of a TestMain. In a child it runs the helper; else it prints

@@ -23,8 +23,8 @@ var refusable = map[string]Call{
 
 var refusals = map[string]syscall.Errno{"ENOSYS": unix.ENOSYS, "EPERM": unix.EPERM}
 
-// Refused returns the calls that RefuseVariable names, and how each is refused.
-func Refused() (map[string]syscall.Errno, error) {
+// toRefuse returns the calls that RefuseVariable names, and how each is refused.
+func toRefuse() (map[string]syscall.Errno, error) {
 	refused := make(map[string]syscall.Errno)
 	for item := range strings.SplitSeq(os.Getenv(RefuseVariable), ",") {
 		if item == "" {
@@ -39,9 +39,22 @@ func Refused() (map[string]syscall.Errno, error) {
 	return refused, nil
 }
 
+// Refusals returns the calls known to RefuseVariable that the system refuses, and
+// how: because the kernel has not got them, or because a filter is in front of it, be
+// it ours or a container's.
+func Refusals() map[string]syscall.Errno {
+	found := make(map[string]syscall.Errno)
+	for name, call := range refusable {
+		if errno := call.answer(); errno == unix.ENOSYS || errno == unix.EPERM {
+			found[name] = errno
+		}
+	}
+	return found
+}
+
 // refuseCalls does what RefuseVariable says.
 func refuseCalls() error {
-	refused, err := Refused()
+	refused, err := toRefuse()
 	for call, errno := range refused {
 		if err := Refuse(errno, refusable[call]); err != nil {
 			return fmt.Errorf("%s: %w", call, err)

@@ -1,6 +1,7 @@
 package selftest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"runtime"
@@ -49,8 +50,12 @@ func Forbid(calls ...Call) error { return install(unix.SECCOMP_RET_KILL_PROCESS,
 func install(action uint32, calls []Call) error {
 	const (
 		numberOffset = 0
-		argsOffset   = 16 // 64 bits for each, the low half first on a little-endian machine
+		argsOffset   = 16 // 64 bits for each
 	)
+	low := uint32(0) // where the low half is
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		low = 4
+	}
 	refuse := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
@@ -62,7 +67,7 @@ func install(action uint32, calls []Call) error {
 	for _, c := range calls {
 		filter = append(filter, load(numberOffset))
 		if c.Arg > 0 {
-			arg := uint32(argsOffset + 8*(c.Arg-1))
+			arg := argsOffset + 8*uint32(c.Arg-1) + low
 			filter = append(filter, unlessEqual(uint32(c.Number), 3), load(arg), unlessEqual(c.Value, 1), refuse)
 		} else {
 			filter = append(filter, unlessEqual(uint32(c.Number), 1), refuse)

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// branch is the number of a step that is no system call. It clones a process, by the
-// arguments of clone3(2), which begins with the step at the third argument; the one that
-// clones it goes on with the next step.
+// branch is the number of a step that is no system call of its own. It clones a process,
+// by the cloneCall at its first argument, which begins with the step at the second
+// argument; the one that clones it goes on with the next step.
 const branch = 1 << 29
 
 // ErrNotApart is returned for a child that is to change its ids where it cannot have
@@ -53,7 +53,7 @@ func (p *program) setApart() {
 // addBranch adds the branch to a program that has no step yet.
 func (p *program) addBranch() {
 	p.branches = true
-	p.add("clone3", wantAnything, branch, uintptr(unsafe.Pointer(&p.branched)), unsafe.Sizeof(p.branched))
+	p.add(cloneName(), wantAnything, branch, uintptr(unsafe.Pointer(&p.branchCall)))
 }
 
 // beginBranched has the process that the branch clones begin with the steps that follow.

@@ -21,7 +21,7 @@ func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr, how How
 // Autoreaps tells whether the system has CLONE_AUTOREAP, Linux 7.1, besides
 // what Works says.
 func Autoreaps() error {
-	if err := Works(); err != nil {
+	if err := Clone3(); err != nil {
 		return err
 	}
 	return autoreaps.Err()

@@ -2,9 +2,9 @@
 #include "textflag.h"
 
 #define SYS_rt_sigprocmask	14
+#define SYS_getpid		39
 #define SYS_exit_group		231
 #define SYS_futex		202
-#define SYS_clone3		435
 #define FUTEX_WAIT		0
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -25,13 +25,14 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVL	$SYS_rt_sigprocmask, AX
 	SYSCALL
 
-	// clone3(args, sizeof) or clone(flags, stack, NULL, ...): 0 in the child.
-	MOVQ	(shared_call+1*8)(R12), DI
-	MOVQ	(shared_call+2*8)(R12), SI
-	XORL	DX, DX
-	XORL	R10, R10
-	XORL	R8, R8
-	MOVQ	(shared_call+0*8)(R12), AX
+	// clone3 or clone: 0 in the child.
+	LEAQ	shared_call(R12), BX
+	MOVQ	(cloneCall_args+0*8)(BX), DI
+	MOVQ	(cloneCall_args+1*8)(BX), SI
+	MOVQ	(cloneCall_args+2*8)(BX), DX
+	MOVQ	(cloneCall_args+3*8)(BX), R10
+	MOVQ	(cloneCall_args+4*8)(BX), R8
+	MOVQ	cloneCall_number(BX), AX
 	SYSCALL
 	TESTQ	AX, AX
 	JZ	child
@@ -76,6 +77,14 @@ wait:
 	JMP	wait
 
 unblock:
+	// The thread may count no more, long before it has a P again.
+	MOVQ	shared_places(R12), BX
+	TESTQ	BX, BX
+	JZ	unmask
+	LOCK
+	DECL	(BX)
+
+unmask:
 	// rt_sigprocmask(SIG_SETMASK, &s.mask, NULL, sizeof)
 	MOVL	$SIG_SETMASK, DI
 	LEAQ	shared_mask(R12), SI
@@ -106,6 +115,8 @@ next:
 	JEQ	jumpIf
 	CMPQ	AX, $const_branch
 	JEQ	branch
+	CMPQ	AX, $const_storePID
+	JEQ	storePID
 	SYSCALL
 	MOVQ	step_want(R13), BX
 	ADDQ	$step__size, R13
@@ -133,16 +144,29 @@ failed:
 	INT	$3
 
 branch:
-	// clone3(args[0], args[1]): the child begins with the step at args[2], and
-	// the parent goes on with the next one.
-	MOVQ	DX, R14
-	MOVL	$SYS_clone3, AX
+	// clone3 or clone, by the cloneCall at args[0]: the child begins with the step
+	// at args[1], and the parent goes on with the next one.
+	MOVQ	SI, R14
+	MOVQ	DI, BX
+	MOVQ	(cloneCall_args+0*8)(BX), DI
+	MOVQ	(cloneCall_args+1*8)(BX), SI
+	MOVQ	(cloneCall_args+2*8)(BX), DX
+	MOVQ	(cloneCall_args+3*8)(BX), R10
+	MOVQ	(cloneCall_args+4*8)(BX), R8
+	MOVQ	cloneCall_number(BX), AX
 	SYSCALL
 	ADDQ	$step__size, R13
 	CMPQ	AX, $-4095		// -1 to -4095 is an errno
 	JCC	failed
 	TESTQ	AX, AX
-	JNZ	next
+	JZ	branched
+	MOVQ	cloneCall_pid(BX), DI
+	TESTQ	DI, DI
+	JZ	next
+	MOVL	AX, (DI)		// which clone(2) does not write itself
+	JMP	next
+
+branched:
 	MOVQ	R14, R13
 	JMP	next
 
@@ -152,6 +176,13 @@ jumpIf:
 	TESTW	AX, AX
 	JZ	next
 	MOVQ	SI, R13
+	JMP	next
+
+storePID:
+	MOVL	$SYS_getpid, AX
+	SYSCALL
+	MOVL	AX, (DI)
+	ADDQ	$step__size, R13
 	JMP	next
 
 // func guard(duty *guardian)

@@ -4,7 +4,7 @@
 #define SYS_exit_group		94
 #define SYS_futex		98
 #define SYS_rt_sigprocmask	135
-#define SYS_clone3		435
+#define SYS_getpid		172
 #define FUTEX_WAIT		0
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -25,13 +25,14 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVD	$SYS_rt_sigprocmask, R8
 	SVC
 
-	// clone3(args, sizeof) or clone(flags, stack, NULL, ...): 0 in the child.
-	MOVD	(shared_call+1*8)(R19), R0
-	MOVD	(shared_call+2*8)(R19), R1
-	MOVD	ZR, R2
-	MOVD	ZR, R3
-	MOVD	ZR, R4
-	MOVD	(shared_call+0*8)(R19), R8
+	// clone3 or clone: 0 in the child.
+	ADD	$shared_call, R19, R5
+	MOVD	(cloneCall_args+0*8)(R5), R0
+	MOVD	(cloneCall_args+1*8)(R5), R1
+	MOVD	(cloneCall_args+2*8)(R5), R2
+	MOVD	(cloneCall_args+3*8)(R5), R3
+	MOVD	(cloneCall_args+4*8)(R5), R4
+	MOVD	cloneCall_number(R5), R8
 	SVC
 	CBZ	R0, child
 	MOVD	R0, R20
@@ -83,6 +84,17 @@ wait:
 	B	wait
 
 unblock:
+	// The thread may count no more, long before it has a P again.
+	MOVD	shared_places(R19), R1
+	CBZ	R1, unmask
+
+leave:
+	LDAXRW	(R1), R0
+	SUBW	$1, R0
+	STLXRW	R0, (R1), R2
+	CBNZW	R2, leave
+
+unmask:
 	// rt_sigprocmask(SIG_SETMASK, &s.mask, NULL, sizeof)
 	MOVD	$SIG_SETMASK, R0
 	ADD	$shared_mask, R19, R1
@@ -115,6 +127,9 @@ next:
 	MOVD	$const_branch, R21
 	CMP	R21, R8
 	BEQ	branch
+	MOVD	$const_storePID, R21
+	CMP	R21, R8
+	BEQ	storePID
 	SVC
 	MOVD	step_want(R20), R21
 	ADD	$step__size, R20
@@ -142,15 +157,27 @@ failed:
 	BRK	$0
 
 branch:
-	// clone3(args[0], args[1]): the child begins with the step at args[2], and
-	// the parent goes on with the next one.
-	MOVD	R2, R22
-	MOVD	$SYS_clone3, R8
+	// clone3 or clone, by the cloneCall at args[0]: the child begins with the step
+	// at args[1], and the parent goes on with the next one.
+	MOVD	R1, R22
+	MOVD	R0, R23
+	MOVD	(cloneCall_args+0*8)(R23), R0
+	MOVD	(cloneCall_args+1*8)(R23), R1
+	MOVD	(cloneCall_args+2*8)(R23), R2
+	MOVD	(cloneCall_args+3*8)(R23), R3
+	MOVD	(cloneCall_args+4*8)(R23), R4
+	MOVD	cloneCall_number(R23), R8
 	SVC
 	ADD	$step__size, R20
 	CMN	$4095, R0		// -1 to -4095 is an errno
 	BCS	failed
-	CBNZ	R0, next
+	CBZ	R0, branched
+	MOVD	cloneCall_pid(R23), R1
+	CBZ	R1, next
+	MOVW	R0, (R1)		// which clone(2) does not write itself
+	B	next
+
+branched:
 	MOVD	R22, R20
 	B	next
 
@@ -159,6 +186,14 @@ jumpIf:
 	MOVHU	(R0), R21
 	CBZ	R21, next
 	MOVD	R1, R20
+	B	next
+
+storePID:
+	MOVD	R0, R22
+	MOVD	$SYS_getpid, R8
+	SVC
+	MOVW	R0, (R22)
+	ADD	$step__size, R20
 	B	next
 
 // func guard(duty *guardian)

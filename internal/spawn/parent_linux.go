@@ -30,9 +30,9 @@ import (
 type Parent struct {
 	shared shared    // what the parent and the child read until the child's exec
 	child  cloneArgs // of the process that the parent clones
+	call   cloneCall // by which
 	ready  uint64    // not 0 once the parent has a table of its own: see layReady
-	number *int32    // where the kernel writes the parent's own
-	own    int32     // the usual place for that
+	number int32     // of the parent
 	polls  [3]pollFd
 	limit  unix.Timespec
 	caps   [2]unix.CapUserData // what it keeps
@@ -49,7 +49,7 @@ type Parent struct {
 	reaped   bool
 }
 
-const maxParentSteps = 40
+const maxParentSteps = 42
 
 // pollFd is struct pollfd of poll(2).
 type pollFd struct {
@@ -68,6 +68,9 @@ const (
 // jumpIf is the number of a step that is no system call: if the 16 bits at the first
 // argument are not 0, the next step is the one at the second.
 const jumpIf = 1 << 30
+
+// storePID is the number of a step that writes the process's own to the first argument.
+const storePID = 1 << 28
 
 // sealPatience is how old a child is when its parent seals itself. That takes a fifth
 // of the time of a start, which short children do without.
@@ -171,16 +174,16 @@ func (*private) prepare(p *program) {
 	}
 }
 
-func (m *private) clone(p *program) error {
+func (m *private) clone(p *program, pid *int32) error {
 	starts.enter(p, false)
-	return cloneHere(p.shared)
+	return cloneHere(p.shared, pid)
 }
 
 // settle waits until the parent has a table of its own, so that nobody shares ours when
 // the start is over, and has taken a process in between.
 func (m *private) settle(p *program) error {
 	q := m.parent
-	q.pid = int(*q.number)
+	q.pid = int(q.number)
 	q.pidfd = pidfds.Own(int(q.shared.parentPidfd), q.pid)
 	parents.enter(q)
 	for patience := readyGlance; atomic.LoadUint64(&q.ready) == 0; {
@@ -221,7 +224,7 @@ func (q *Parent) failed(p *program) error {
 	case report.step == 0:
 		return errKilled
 	case report.step == uintptr(unsafe.Pointer(q.made)):
-		return &Error{"clone3", syscall.Errno(report.errno)}
+		return &Error{cloneName(), syscall.Errno(report.errno)}
 	case p.has(report.step):
 		return p.failed(*report)
 	}
@@ -327,7 +330,15 @@ func (q *Parent) lay(p *program) {
 	if ignores(unix.SIGCHLD) { // the zombie is to stay until the parent takes it
 		q.add(wantSuccess, unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&byDefault)), 0, maskSize)
 	}
-	q.made = q.add(wantAnything, branch, uintptr(unsafe.Pointer(&q.child)), unsafe.Sizeof(q.child), uintptr(unsafe.Pointer(&p.steps[0])))
+	if p.parentStep != nil {
+		q.add(wantAnything, storePID, uintptr(unsafe.Pointer(p.parentStep)))
+	}
+	q.made = q.add(wantAnything, branch, uintptr(unsafe.Pointer(&q.call)), uintptr(unsafe.Pointer(&p.steps[0])))
+	if hearsNoExec() && !p.apart { // it has waited for the exec, and clears the word
+		const wakeOp = 5 // FUTEX_WAKE_OP, which sets the word to 0
+		word := uintptr(unsafe.Pointer(&p.shared.running))
+		q.add(wantAnything, unix.SYS_FUTEX, word, wakeOp, 1, 0, word, 0)
+	}
 	q.layTable()
 	if p.apart {
 		p.firstPID = q.layPoll(nil)
@@ -354,15 +365,10 @@ func (q *Parent) lay(p *program) {
 
 	s := p.shared
 	s.first = uintptr(unsafe.Pointer(&q.steps[first]))
-	q.number = &q.own
-	if p.parentStep != nil {
-		q.number = p.parentStep
-	}
 	s.args = cloneArgs{
-		flags:     sharing | unix.CLONE_PARENT_SETTID,
-		pidfd:     uint64(uintptr(unsafe.Pointer(&s.parentPidfd))),
-		childTID:  uint64(uintptr(unsafe.Pointer(&s.running))),
-		parentTID: uint64(uintptr(unsafe.Pointer(q.number))),
+		flags:    sharing,
+		pidfd:    uint64(uintptr(unsafe.Pointer(&s.parentPidfd))),
+		childTID: uint64(uintptr(unsafe.Pointer(&s.running))),
 	}
 }
 

@@ -29,13 +29,14 @@ type program struct {
 	done   chan struct{} // closed when a child that was taken over has let go
 	listed bool          // the guard may look at shared.running
 
-	apart    bool // the child has memory of its own
-	branches bool // the first step is a branch
-	branched cloneArgs
-	other    int // the step with which the process that the branch clones begins
-	between  process
+	apart      bool // the child has memory of its own
+	branches   bool // the first step is a branch
+	branched   cloneArgs
+	branchCall cloneCall
+	other      int // the step with which the process that the branch clones begins
+	between    process
 
-	firstPID   *int32 // where the kernel writes the number of the first process
+	firstPID   *int32 // where the number of the first process is noted
 	pid        *int32 // and of the child
 	parentStep *int32 // the parent's number in the step that looks whether it is there
 	keepsKill  bool   // the parent has to be able to kill the child
@@ -65,7 +66,9 @@ func uncovered(sys syscall.SysProcAttr) syscall.SysProcAttr {
 	sys.Setpgid, sys.Pgid = false, 0
 	sys.Setctty, sys.Noctty, sys.Ctty = false, false, 0
 	sys.Pdeathsig = 0
-	sys.UseCgroupFD, sys.CgroupFD = false, 0
+	if !withoutClone3.Load() {
+		sys.UseCgroupFD, sys.CgroupFD = false, 0
+	}
 	sys.PidFD = nil
 	return sys
 }
@@ -125,16 +128,19 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 		p.limit = limit
 		p.add("prlimit", wantAnything, unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&p.limit)))
 	}
-	if sys.UseCgroupFD {
+	if sys.UseCgroupFD { // which only clone3 knows: see uncovered
 		c := p.childArgs()
 		c.flags |= unix.CLONE_INTO_CGROUP
 		c.cgroup = uint64(sys.CgroupFD)
 	}
 	m.prepare(p)
+	if withoutClone3.Load() {
+		p.resetHandled()
+	}
 	p.add("rt_sigprocmask", wantSuccess, unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&p.shared.mask)), 0, unsafe.Sizeof(p.shared.mask))
 	p.add("execve", wantSuccess, unix.SYS_EXECVE, p.str(nameString), p.argv(), p.envv(len(argv)))
 	if own > 0 && p.parent != nil {
-		p.parentStep = (*int32)(unsafe.Pointer(&p.steps[own].want)) // the kernel knows better
+		p.parentStep = (*int32)(unsafe.Pointer(&p.steps[own].want)) // the parent knows better
 		p.keepsKill = sys.Credential != nil
 	}
 	return nil

@@ -8,8 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maskSize is the size of a signal mask.
-const maskSize = unsafe.Sizeof(uint64(0))
+const (
+	firstSignal = unix.Signal(1)
+	lastSignal  = unix.Signal(64)
+	maskSize    = unsafe.Sizeof(uint64(0))
+)
 
 // sigaction is the kernel's struct, which rt_sigaction(2) reads.
 type sigaction struct{ handler, flags, restorer, mask uint64 }
@@ -25,6 +28,18 @@ func (p *program) setAction(sig unix.Signal, ignore bool) {
 		action = &toIgnore
 	}
 	p.add("rt_sigaction", wantSuccess, unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(action)), 0, maskSize)
+}
+
+// resetHandled appends what CLONE_CLEAR_SIGHAND of clone3(2) does: a handler must not run
+// between the step that restores the signal mask and the exec.
+func (p *program) resetHandled() {
+	var action sigaction
+	for sig := firstSignal; sig <= lastSignal; sig++ {
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), 0, uintptr(unsafe.Pointer(&action)), maskSize, 0, 0)
+		if errno == 0 && action.handler > toIgnore.handler {
+			p.setAction(sig, false)
+		}
+	}
 }
 
 // ignores asks the kernel, which knows more than package os/signal.

@@ -29,18 +29,19 @@ import (
 // shared is the memory that the child reads. The assembly knows its offsets from
 // go_asm.h, which the compiler writes.
 type shared struct {
-	running     uint32     // who waits for the child; the kernel clears it: see clone(2)
-	pid         int32      // of the child, and 0 if there is none
-	pidfd       int32      // of the child
-	parentPidfd int32      // of its Parent, if it has one
-	waits       uint32     // 1 if somebody waits until the child has let go of our memory
-	duty        *uint32    // guardian.onDuty, if the child is offered to the guard
-	report      *failure   // where the child writes what failed
-	own         failure    // the place for it of a child that shares our memory
-	every       uint64     // a full signal mask
-	mask        uint64     // the caller's signal mask
-	first       uintptr    // the address of the first step
-	call        [3]uintptr // number and arguments of the system call that makes the child
+	running     uint32    // who waits for the child; the kernel clears it: see clone(2)
+	pid         int32     // of the child, and 0 if there is none
+	pidfd       int32     // of the child
+	parentPidfd int32     // of its Parent, if it has one
+	waits       uint32    // 1 if somebody waits until the child has let go of our memory, 0 if clone does
+	duty        *uint32   // guardian.onDuty, if the child is offered to the guard
+	places      *int32    // startList.places, if this start has one
+	report      *failure  // where the child writes what failed
+	own         failure   // the place for it of a child that shares our memory
+	every       uint64    // a full signal mask
+	mask        uint64    // the caller's signal mask
+	first       uintptr   // the address of the first step
+	call        cloneCall // which makes the child
 	args        cloneArgs
 }
 
@@ -60,6 +61,36 @@ type cloneArgs struct {
 	exitSignal uint64
 	_          [5]uint64 // stack, stack_size, tls, set_tid, set_tid_size
 	cgroup     uint64
+}
+
+// cloneCall is the system call that makes a process: clone3(2), or clone(2) where that is
+// refused. The assembly knows its offsets.
+type cloneCall struct {
+	number uintptr
+	args   [5]uintptr
+	pid    uintptr // where a branch writes the number, as clone(2) does not
+}
+
+// set prepares the call. clone(2) writes the pidfd where it would write the number.
+func (c *cloneCall) set(args *cloneArgs) {
+	if !withoutClone3.Load() {
+		*c = cloneCall{number: unix.SYS_CLONE3, args: [5]uintptr{uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args)}}
+		c.pid = uintptr(args.parentTID)
+		return
+	}
+	const only3 = unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID
+	*c = cloneCall{number: unix.SYS_CLONE, pid: uintptr(args.parentTID)}
+	c.args[0] = uintptr(args.flags&^only3 | args.exitSignal)
+	c.args[2] = uintptr(args.pidfd)
+	c.args[3] = uintptr(args.childTID) // on amd64
+	c.args[4] = uintptr(args.childTID) // on arm64
+}
+
+func cloneName() string {
+	if withoutClone3.Load() {
+		return "clone"
+	}
+	return "clone3"
 }
 
 // clone makes a child that runs the program at s.first, with all signals
@@ -126,8 +157,9 @@ type maker interface {
 	// what the child does not have from the calling thread otherwise.
 	prepare(p *program)
 
-	// clone makes the first process of the start, in a place of starts.
-	clone(p *program) error
+	// clone makes the first process of the start, in a place of starts, and notes its
+	// number at pid.
+	clone(p *program, pid *int32) error
 
 	// settle is called when the child has let go of our memory, unless clone has failed.
 	settle(p *program) error
@@ -195,6 +227,12 @@ func (p *program) run(m maker) (pid, pidfd int, err error) {
 	s.report = &s.own
 	p.first.pidfd = uint64(uintptr(unsafe.Pointer(&s.pidfd)))
 	defer p.holdForkLock()()
+	if hearsNoExec() {
+		p.first.flags |= unix.CLONE_VFORK
+		if p.parent == nil { // else that waits
+			s.waits = 0
+		}
+	}
 	if err := p.clone(m); err != nil {
 		return 0, 0, err
 	}
@@ -214,8 +252,7 @@ func (p *program) ready() {
 	s := p.shared
 	p.begin()
 	s.waits = 1
-	s.duty = nil
-	s.call = [3]uintptr{unix.SYS_CLONE3, uintptr(unsafe.Pointer(&s.args)), unsafe.Sizeof(s.args)}
+	s.duty, s.places = nil, nil
 	atomic.StoreUint32(&s.running, unmade)
 	p.pid, p.firstPID = &s.pid, &s.pid
 	if p.apart {
@@ -237,29 +274,26 @@ func (p *program) begin() {
 	s.pid = 0
 	s.every = ^uint64(0)
 	if p.branches {
-		p.steps[0].args[2] = uintptr(unsafe.Pointer(&p.steps[p.other]))
+		p.steps[0].args[1] = uintptr(unsafe.Pointer(&p.steps[p.other]))
 	}
 }
 
 // clone makes the first process of the start, and waits until the one that begins the
 // program has let go of our memory.
 func (p *program) clone(m maker) error {
-	word := &p.shared.running
 	defer runtime.KeepAlive(p)
-	err := m.clone(p)
+	pid := p.firstPID
+	p.shared.call.set(&p.shared.args)
+	p.branchCall.set(&p.branched)
+	if p.parent != nil {
+		pid = &p.parent.number
+		p.parent.call.set(&p.parent.child)
+	}
+	err := m.clone(p, pid)
 	if err != nil {
-		atomic.StoreUint32(word, released)
+		atomic.StoreUint32(&p.shared.running, released)
 	}
-	// Where the thread of the clone did not wait, this one does.
-	atomic.CompareAndSwapUint32(word, unmade, waited)
-	for atomic.LoadUint32(word) == waited {
-		futexWait(word, waited, nil)
-	}
-	if p.shared.duty != nil {
-		limit := unix.NsecToTimespec(int64(hungPatience))
-		futexWait(word, guarded, &limit)
-	}
-	starts.leave(p)
+	starts.await(p)
 	if err != nil {
 		return err
 	}
@@ -276,23 +310,33 @@ type visible struct{ thread }
 func (visible) prepare(p *program) { p.setExitSignal(syscall.SIGCHLD) }
 
 // cloneHere makes a child of this program.
-func cloneHere(s *shared) error {
-	if pid := cloneInCall(s); pid < 0 {
-		return &Error{"clone3", syscall.Errno(-pid)}
+func cloneHere(s *shared, pid *int32) error {
+	result := cloneInCall(s)
+	if result < 0 {
+		return &Error{cloneName(), syscall.Errno(-result)}
 	}
+	*pid = int32(result) // which clone(2) does not write itself
+	s.endVfork()
 	return nil
+}
+
+// endVfork is called when the child is made: then a call with CLONE_VFORK has waited.
+func (s *shared) endVfork() {
+	if s.args.flags&unix.CLONE_VFORK != 0 {
+		atomic.StoreUint32(&s.running, released)
+	}
 }
 
 // A thread is what makes the children of this program. Those that get a signal when it
 // ends are made by the parent thread, which the caller of this package holds.
 type thread struct{ parent bool }
 
-func (t thread) clone(p *program) error {
+func (t thread) clone(p *program, pid *int32) error {
 	starts.enter(p, t.parent)
 	if t.parent {
-		return parentthread.Programs.Call(func() error { return cloneHere(p.shared) })
+		return parentthread.Programs.Call(func() error { return cloneHere(p.shared, pid) })
 	}
-	return cloneHere(p.shared)
+	return cloneHere(p.shared, pid)
 }
 
 func (thread) begin(*program) error { return nil }

@@ -21,6 +21,12 @@ func Uncovered(*syscall.SysProcAttr) string { return "" }
 // Works returns errors.ErrUnsupported.
 func Works() error { return errors.ErrUnsupported }
 
+// Refused reports false.
+func Refused(error) bool { return false }
+
+// Clone3 returns errors.ErrUnsupported.
+func Clone3() error { return errors.ErrUnsupported }
+
 // Fetches returns errors.ErrUnsupported.
 func Fetches() error { return errors.ErrUnsupported }
 

@@ -3,9 +3,14 @@
 package spawn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -15,11 +20,77 @@ import (
 )
 
 // Works tells what of the package the system refuses, by trying it: clone3 with
-// CLONE_CLEAR_SIGHAND (Linux 5.5) and close_range with CLOSE_RANGE_UNSHARE
-// (5.9), either of which a seccomp filter may forbid.
+// CLONE_CLEAR_SIGHAND (Linux 5.5), or else clone, and close_range with
+// CLOSE_RANGE_UNSHARE (5.9), each of which a seccomp filter may forbid.
 func Works() error { return works.Err() }
 
-var works = probe.Probe{Try: func() error { return tryClone(0) }}
+var works = probe.Probe{Try: func() error {
+	err := tryClone(0)
+	if err == nil || !probe.Final(err) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	clone3Error = err
+	withoutClone3.Store(true)
+	if tryClone(0) != nil {
+		withoutClone3.Store(false)
+		return err
+	}
+	return nil
+}}
+
+// Refused reports whether err is a refusal of what Works has found: a filter that came
+// later, or an emulation that knows the calls but not all of their arguments. Then Works
+// asks again, and the standard library's way is to be tried.
+func Refused(err error) bool {
+	var failed *Error
+	if !errors.As(err, &failed) {
+		return false
+	}
+	switch failed.Call {
+	case "clone", "clone3", "close_range":
+	default:
+		return false
+	}
+	switch failed.Errno {
+	case unix.ENOSYS, unix.EPERM, unix.EINVAL:
+		works.Forget()
+		return true
+	}
+	return false
+}
+
+// withoutClone3 is set where clone3 is refused and clone is not, as by Docker's default
+// seccomp profile; then clone3Error tells how.
+var (
+	withoutClone3 atomic.Bool
+	clone3Error   error
+)
+
+// Clone3 tells what the system refuses of clone3(2) where it allows spawn programs. What
+// only that call has are children in a cgroup, and those that the kernel reaps.
+func Clone3() error {
+	if err := Works(); err != nil || !withoutClone3.Load() {
+		return err
+	}
+	return clone3Error
+}
+
+// hearsNoExec reports whether the system is not Linux itself, but gVisor or its like, which
+// has calls that are younger than the Linux it claims to be, or lacks a line of /proc that
+// Linux has (4.1). There CLONE_CHILD_CLEARTID tells of a child's end, but not of its exec.
+// CLONE_VFORK does; only, each start that hangs then has a thread of its own.
+var hearsNoExec = sync.OnceValue(func() bool {
+	var name unix.Utsname
+	var major, minor int
+	if unix.Uname(&name) == nil {
+		fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor)
+	}
+	if major < 5 || major == 5 && minor < 9 {
+		return true
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	return err == nil && !bytes.Contains(status, []byte("\nNSpid:"))
+})
 
 // tryClone tries a child of clone3, with more flags, that takes its table.
 func tryClone(flags uint64) error {
@@ -74,7 +145,8 @@ func try(add func(*program)) error {
 	p.begin()
 	p.shared.report = report
 	p.shared.waits = 0
-	p.shared.call = [3]uintptr{unix.SYS_CLONE}
+	p.shared.call = cloneCall{number: unix.SYS_CLONE}
+	p.branchCall.set(&p.branched)
 	pid := clone(p.shared)
 	if pid < 0 {
 		return &Error{"clone", syscall.Errno(-pid)}
@@ -84,7 +156,11 @@ func try(add func(*program)) error {
 	}
 	runtime.KeepAlive(p)
 	if report.step == 0 {
-		err := fmt.Errorf("%s or %s: killed: %w", p.calls[0], p.calls[1], errors.ErrUnsupported)
+		second := 1
+		if p.branches {
+			second = p.other
+		}
+		err := fmt.Errorf("%s or %s: killed: %w", p.calls[0], p.calls[second], errors.ErrUnsupported)
 		return killed(err, &fork, branched)
 	}
 	if p.call(report.step) == end {

@@ -38,15 +38,16 @@ const (
 	// hungPatience is that while other starts do hang.
 	hungPatience = time.Millisecond
 
+	// morePlaces are those beyond the number of processors, and placesBesideHung are all
+	// while there are starts that hang.
+	morePlaces       = 2
+	placesBesideHung = 2
+
 	// glances is how often the word of a start is looked at in as much time as that
 	// start has taken already, but for the longest time between two.
 	glances    = 8
 	maxUnheard = 20 * time.Millisecond
 )
-
-// maxPlaces is how many starts may wait by themselves: as many as can run, but more than
-// one.
-func maxPlaces() int { return max(runtime.GOMAXPROCS(0), 2) }
 
 // starts are those that wait for their children.
 var starts = startList{guardian: guardian{
@@ -58,7 +59,7 @@ type startList struct {
 	guardian guardian
 
 	mu       lockorder.Mutex[lockorder.Starts] // guards the fields below
-	places   int                               // that are taken, or given to one of the queue
+	places   int32                             // that are taken: threads that wait
 	queue    []chan<- struct{}
 	waiting  []*program // in a place
 	taken    []*program // taken over
@@ -75,20 +76,20 @@ type listing struct {
 	p    *program
 }
 
-// enter waits for a place. With offer the child is the guard's, if there is one, so that
-// the thread that makes the child need not wait.
+// enter waits for a place, which clone gives back as soon as its thread no longer waits.
+// With offer the child is the guard's, if there is one, so that the thread that makes the
+// child need not wait.
 func (l *startList) enter(p *program, offer bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.places >= maxPlaces() {
+	if !l.takePlace() {
 		turn := make(chan struct{})
 		l.queue = append(l.queue, turn)
 		l.mu.Unlock()
 		<-turn
 		l.mu.Lock()
-	} else {
-		l.places++
 	}
+	p.shared.places = &l.places
 	p.since = time.Now()
 	if offer && atomic.LoadUint32(&l.guardian.onDuty) != 0 {
 		p.shared.duty = &l.guardian.onDuty
@@ -100,28 +101,58 @@ func (l *startList) enter(p *program, offer bool) {
 	}
 }
 
-// leave gives the place to the next one. The program waits on if its child is taken
-// over, and then not in a place.
-func (l *startList) leave(p *program) {
-	l.mu.Lock()
-	i := slices.Index(l.waiting, p)
-	l.waiting = slices.Delete(l.waiting, i, i+1)
-	if len(l.queue) > 0 {
+// takePlace is called with mu held. Usually there are more places than can run, or
+// the processors would have less to do.
+func (l *startList) takePlace() bool {
+	most := placesBesideHung
+	if len(l.taken) == 0 {
+		most = runtime.GOMAXPROCS(0) + morePlaces
+	}
+	free := int(atomic.LoadInt32(&l.places)) < most || hearsNoExec() // which nobody takes over
+	if free {
+		atomic.AddInt32(&l.places, 1)
+	}
+	return free
+}
+
+// admit lets the first of the queue in. The caller holds mu.
+func (l *startList) admit() {
+	for len(l.queue) > 0 && l.takePlace() {
 		close(l.queue[0])
 		l.queue = slices.Delete(l.queue, 0, 1)
-	} else {
-		l.places--
 	}
+}
+
+// await waits for a child that was left to the guard: on the calling thread, if it has
+// but just been made, and then without one.
+func (l *startList) await(p *program) {
+	word := &p.shared.running
+	if p.shared.duty != nil && atomic.LoadUint32(word) == guarded {
+		atomic.AddInt32(&l.places, 1)
+		limit := unix.NsecToTimespec(int64(hungPatience))
+		futexWait(word, guarded, &limit)
+		atomic.AddInt32(&l.places, -1)
+	}
+	if l.leave(p) {
+		<-p.done
+	}
+}
+
+// leave reports whether the child has yet to let go.
+func (l *startList) leave(p *program) (waits bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.waiting, p)
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	l.admit()
 	if atomic.LoadUint32(&p.shared.running) == released {
 		l.sweep()
-		l.mu.Unlock()
-		return
+		return false
 	}
 	p.done = make(chan struct{})
 	l.taken = append(l.taken, p)
 	l.lookWithin(hungPatience)
-	l.mu.Unlock()
-	<-p.done
+	return true
 }
 
 func (l *startList) patience() time.Duration {
@@ -151,6 +182,7 @@ func (l *startList) look() {
 	defer l.mu.Unlock()
 	l.next = time.Time{}
 	now := time.Now()
+	l.admit()
 	l.taken = slices.DeleteFunc(l.taken, func(p *program) bool {
 		done := atomic.LoadUint32(&p.shared.running) == released
 		if done {

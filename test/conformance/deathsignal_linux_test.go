@@ -37,6 +37,7 @@ var deathSignal = func() (signal int32) {
 }()
 
 func TestDeathSignalIsForTheProgramAndNotForAThread(t *testing.T) {
+	selftest.NeedProc(t)
 	for _, words := range []string{"Pdeathsig", "KillOnParentExit", "Private KillOnParentExit"} {
 		t.Run(words, func(t *testing.T) { orphan(t, words) })
 	}

@@ -59,6 +59,9 @@ func mustExit5(t *testing.T, path string, attr *ward.Attr) {
 
 // The numbers are those that something in the way of a start may have use for.
 func TestProgramThatADescriptorNames(t *testing.T) {
+	selftest.NeedProc(t)
+	// A start with Credential before may have taken /proc/PID/fd from the program.
+	unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
 	childtest.NeedBackend(t)
 	program := writeProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
 	for _, number := range []int{3, 63, 64, 200} {
@@ -84,6 +87,7 @@ func TestProgramThatADescriptorNames(t *testing.T) {
 // TestProgramThatADescriptorNamesNextToTheFiles has the program where a child looks
 // for a place to put a file aside.
 func TestProgramThatADescriptorNamesNextToTheFiles(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedBackend(t)
 	program := writeProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
 	for _, number := range []int{20, 300} {
@@ -101,6 +105,7 @@ func TestProgramThatADescriptorNamesNextToTheFiles(t *testing.T) {
 // TestProgramThatIsOneOfTheFiles has the number mean the child's file, as with
 // os.StartProcess.
 func TestProgramThatIsOneOfTheFiles(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedBackend(t)
 	program, err := os.Open(writeProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH)))
 	if err != nil {
@@ -111,6 +116,7 @@ func TestProgramThatIsOneOfTheFiles(t *testing.T) {
 }
 
 func TestDirectoryThatADescriptorNames(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedBackend(t)
 	dir := t.TempDir()
 	writeProgram(t, dir, tinyprog.Exit(runtime.GOARCH))
@@ -142,6 +148,7 @@ func TestDirectoryThatADescriptorNames(t *testing.T) {
 }
 
 func TestDescriptorOfTheProgramIsNotTheChilds(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedBackend(t)
 	self, argv, env := selftest.Command("lacks", "200")
 	if fd := openAs(t, self, 200).Fd(); fd != 200 {

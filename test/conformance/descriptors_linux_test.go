@@ -147,7 +147,7 @@ func usurp(how string, fd int) usurper {
 		u.fd = -1
 		return u
 	case "file":
-		u.take(unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_CLOEXEC, 0))
+		u.take(unix.Open(selftest.Path(), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	case "pipe":
 		var p [2]int
 		err := unix.Pipe2(p[:], unix.O_CLOEXEC)

@@ -128,6 +128,7 @@
 //	TestWait4WhereAFilterRefusesPidfdOpen
 //	TestStartGivesWhatIsAskedForOrNamesIt
 //	TestPrivateNamesTheFieldsThatItGoesWithout
+//	TestStartsBeyondTheLimitOfProcessesFail
 //	TestStartSaysWhatIsWrong
 //	TestStartBlamesTheDirectory
 //	TestMisspeltSettingIsAnErrorOfStart

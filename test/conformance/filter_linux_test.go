@@ -27,15 +27,17 @@ func TestRefusedCallsLeaveAWayToStart(t *testing.T) {
 			number uintptr
 			spawn  string
 		}{
-			"clone3":       {unix.SYS_CLONE3, "std"},
+			"clone3":       {unix.SYS_CLONE3, "fast"}, // by clone(2)
 			"close_range":  {unix.SYS_CLOSE_RANGE, "std"},
 			"pidfd_getfd":  {unix.SYS_PIDFD_GETFD, "fast"},
 			"memfd_create": {unix.SYS_MEMFD_CREATE, ""},
 		} {
-			t.Run(fmt.Sprintf("%s %v", name, errno), func(t *testing.T) {
-				how := strconv.Itoa(int(errno))
-				childtest.Report(t, nil, "refused", fmt.Sprint(c.number), how, c.spawn)
-			})
+			for _, when := range []string{"before the first start", "after it"} {
+				t.Run(fmt.Sprintf("%s %v %s", name, errno, when), func(t *testing.T) {
+					how := strconv.Itoa(int(errno))
+					childtest.Report(t, nil, "refused", fmt.Sprint(c.number), how, c.spawn, when)
+				})
+			}
 		}
 	}
 }
@@ -49,12 +51,12 @@ func TestCallsThatKillAreFoundOutFirst(t *testing.T) {
 		number uintptr
 		spawn  string
 	}{
-		"clone3":      {unix.SYS_CLONE3, "std"},
+		"clone3":      {unix.SYS_CLONE3, "fast"},
 		"close_range": {unix.SYS_CLOSE_RANGE, "std"},
 		"pidfd_getfd": {unix.SYS_PIDFD_GETFD, "fast"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			childtest.Report(t, nil, "refused", fmt.Sprint(c.number), "kill", c.spawn)
+			childtest.Report(t, nil, "refused", fmt.Sprint(c.number), "kill", c.spawn, "")
 		})
 	}
 }
@@ -65,6 +67,9 @@ func startRefused(args []string) {
 	path, err := childtest.Tiny(tinyprog.Hold(runtime.GOARCH))
 	if err != nil {
 		childtest.Complain("%v", err)
+	}
+	if args[3] == "after it" {
+		startWithHighFile(path)
 	}
 	number := selftest.Number(args[0])
 	call := selftest.Call{Number: uintptr(number)}

@@ -18,6 +18,7 @@ import (
 func init() { selftest.RegisterSized("live", keepAlive) }
 
 func TestWaitingChildrenNeedNoThreads(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedBackend(t)
 	n := fewLive
 	switch {

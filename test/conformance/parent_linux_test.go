@@ -28,13 +28,14 @@ func init() {
 func needPrivate(t *testing.T) {
 	t.Helper()
 	childtest.NeedSpawnPrograms(t)
+	selftest.NeedProc(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
 }
 
 func TestParentDiesWithTheProgram(t *testing.T) {
 	needPrivate(t)
 	fates := []string{"none", "execute"}
-	if os.Getuid() == 0 {
+	if selftest.MayBecome(childtest.Nobody) == nil {
 		fates = append(fates, "give up root")
 	}
 	for _, fate := range fates {

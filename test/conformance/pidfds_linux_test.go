@@ -11,6 +11,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 // pidfds counts the open pidfds.
@@ -48,6 +49,7 @@ func awaitNoPidfds(t *testing.T) {
 }
 
 func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
+	selftest.NeedProc(t)
 	f, _ := childtest.Feature(ward.Capabilities(), "PIDFD_SIGNAL_PROCESS_GROUP")
 	if !f.OK {
 		t.Skipf("without %s there is nothing to hold: %s", f.Name, f.Reason)
@@ -72,6 +74,7 @@ func TestTreeHoldsNoMoreThanThePidfdAndLetsGoOfIt(t *testing.T) {
 }
 
 func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
+	selftest.NeedProc(t)
 	needNoParents(t)
 	awaitNoPidfds(t)
 	h := childtest.Start(t, &ward.Attr{Tree: true}, "exit", "0")
@@ -84,6 +87,7 @@ func TestTreeOfNobodyIsLetGoOfAtTheExit(t *testing.T) {
 
 // TestPidfdOutlivesItsTree has a tree that is gone before the backend.
 func TestPidfdOutlivesItsTree(t *testing.T) {
+	selftest.NeedProc(t)
 	needNoParents(t)
 	h := childtest.Start(t, &ward.Attr{Tree: true}, "sleep")
 	t.Cleanup(func() {

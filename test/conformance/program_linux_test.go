@@ -12,6 +12,7 @@ import (
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 	"github.com/wardproc/ward/internal/tinyprog"
 	"golang.org/x/sys/unix"
 )
@@ -134,9 +135,10 @@ func TestInheritingStartDoesNotWaitForAnotherOnesExec(t *testing.T) {
 	}
 }
 
-// ownCredential is what the program has already, for whoever may set it.
+// ownCredential is what the program has already, for whoever may set it. Without /proc
+// the child of a spawn program cannot have memory of its own, as it must then.
 func ownCredential() *syscall.SysProcAttr {
-	if os.Getuid() != 0 {
+	if os.Getuid() != 0 || selftest.LacksProc() {
 		return nil
 	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{NoSetGroups: true}}

@@ -92,6 +92,7 @@ func TestWait4ReportsNoStopOfATracedChildOfAHandle(t *testing.T) {
 }
 
 func TestWait4ReportsTheStopOfATracedThread(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.Report(t, nil, "trace a thread")
 }
 

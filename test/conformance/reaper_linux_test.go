@@ -98,6 +98,9 @@ func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
 		"PID 1 with its own proc": unix.CLONE_NEWPID | unix.CLONE_NEWNS,
 	} {
 		t.Run(helper, func(t *testing.T) {
+			if flags&unix.CLONE_NEWNS != 0 {
+				selftest.NeedProc(t) // without one here, the kernel lets nobody mount one there
+			}
 			attr := &ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: flags}}
 			if _, err := childtest.TryStart(attr, "exit", "0"); errors.Is(err, syscall.EPERM) {
 				t.Skip("no CAP_SYS_ADMIN for a pid namespace")

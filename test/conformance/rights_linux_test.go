@@ -28,12 +28,9 @@ func init() {
 
 func needRoot(t *testing.T) {
 	t.Helper()
-	// Root of a user namespace may lack the right, and the id.
-	h, err := childtest.TryStart(&ward.Attr{Sys: asNobody()}, "exit", "0")
-	if err != nil {
-		t.Skipf("this user may not change ids: %v", err)
+	if err := selftest.MayBecome(childtest.Nobody); err != nil {
+		t.Skip(err)
 	}
-	<-h.Done()
 }
 
 // flagDuringStart starts a child with Credential, calls during in the middle of the

@@ -110,26 +110,20 @@ func TestFunctionIsRefusedWithOtherEffectiveIDs(t *testing.T) {
 	childtest.Report(t, nil, "function with other effective ids")
 }
 
-// needOtherUser skips a test where nobody may become another user. Root of a user
-// namespace may lack the right, and the id.
+// needOtherUser skips a test where nobody may become another user.
 func needOtherUser(t *testing.T) {
 	t.Helper()
 	childtest.NeedBackend(t)
-	h, err := childtest.TryStart(&ward.Attr{Sys: asUser(otherUser)}, "exit", "0")
-	if err != nil {
-		t.Skipf("this user may not run a program as another one: %v", err)
+	if err := selftest.MayBecome(otherUser); err != nil {
+		t.Skip(err)
 	}
-	<-h.Done()
 }
 
 // ownCopy returns a copy of this program, open for reading, in a file of its own.
 func ownCopy(t *testing.T) *os.File {
 	t.Helper()
 	needOtherUser(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := selftest.Path()
 	from, err := os.Open(self)
 	if err != nil {
 		t.Fatal(err)

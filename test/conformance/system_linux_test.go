@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wardproc/ward/internal/childtest"
+	"github.com/wardproc/ward/internal/selftest"
 )
 
 var pidLine = regexp.MustCompile(`(?m)^Pid:\s*(-?\d+)$`)
@@ -19,6 +20,7 @@ func TestHandleIsThePidfdUntilWithHandleReturns(t *testing.T) {
 	if !hasHandle() {
 		t.Skip("no pidfd on this backend")
 	}
+	selftest.NeedProc(t)
 	h := childtest.StartHeld(t)
 	pid := func(fd uintptr) string {
 		info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))

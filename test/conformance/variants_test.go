@@ -58,10 +58,7 @@ func runVariant(t *testing.T, v childtest.Variant) {
 	if *selftest.Long {
 		args = []string{"-test.v", "-long"}
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := selftest.Path()
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), v.Env...)
 	out, err := cmd.CombinedOutput()

@@ -22,6 +22,7 @@ func init() {
 }
 
 func TestDescriptorsEndInTheMiddleOfStarts(t *testing.T) {
+	selftest.NeedProc(t)
 	inEachVariant(t, ward.Attr{}, "few descriptors", 2, 50)
 }
 
@@ -31,6 +32,9 @@ const lonely = 61_184
 func TestProcessesEndInTheMiddleOfStarts(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("not root: the limit would count the user's other processes, too")
+	}
+	if err := selftest.MayBecome(lonely); err != nil {
+		t.Skip(err)
 	}
 	sys := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: lonely, Gid: lonely}}
 	inEachVariant(t, ward.Attr{Sys: sys}, "few processes", 2, 50)

@@ -24,6 +24,7 @@ func init() {
 // TestNoSignalReachesAStranger has a pid namespace with so few numbers that one
 // is given again some milliseconds after its process is gone.
 func TestNoSignalReachesAStranger(t *testing.T) {
+	selftest.NeedProc(t)
 	attr := ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}}
 	switch h, err := childtest.TryStart(&attr, "exit", "0"); {
 	case errors.Is(err, syscall.EPERM):

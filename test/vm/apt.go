@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/wardproc/ward/test/internal/suite"
 )
 
 // An aptState is an apt of our own: it shares with the machine's how to reach
@@ -29,7 +31,7 @@ func newAptState(ctx context.Context, dir, arch string, m mirror, releases []str
 			return a, err
 		}
 	}
-	dump, err := output(exec.CommandContext(ctx, "apt-config", "dump"))
+	dump, err := suite.Output(exec.CommandContext(ctx, "apt-config", "dump"))
 	if err != nil {
 		return a, err
 	}
@@ -105,14 +107,14 @@ func (a aptState) empty() bool {
 }
 
 func (a aptState) update(ctx context.Context) error {
-	_, err := output(a.command(ctx, "apt-get", "update"))
+	_, err := suite.Output(a.command(ctx, "apt-get", "update"))
 	return err
 }
 
 // search returns the newest version of each package whose name matches the
 // regular expression.
 func (a aptState) search(ctx context.Context, name string) ([]debPackage, error) {
-	out, err := output(a.command(ctx, "apt-cache", "search", "--full", "--names-only", name))
+	out, err := suite.Output(a.command(ctx, "apt-cache", "search", "--full", "--names-only", name))
 	return parsePackages(out), err
 }
 
@@ -120,7 +122,7 @@ func (a aptState) search(ctx context.Context, name string) ([]debPackage, error)
 func (a aptState) download(ctx context.Context, p debPackage, dir string) (string, error) {
 	cmd := a.command(ctx, "apt-get", "download", p.name+"="+p.version)
 	cmd.Dir = dir
-	if _, err := output(cmd); err != nil {
+	if _, err := suite.Output(cmd); err != nil {
 		return "", err
 	}
 	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))

@@ -63,7 +63,10 @@ func copyKernel(archive io.Reader, to string) error {
 // modules from 6.19 on.
 func kernelPath(name string) bool {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/usr")
-	for _, pattern := range []string{"/boot/vmlinuz-*", "/lib/modules/*/vmlinuz"} {
+	for _, pattern := range []string{
+		"/boot/vmlinuz-*", "/lib/modules/*/vmlinuz",
+		"/boot/vmlinux-*", "/lib/modules/*/vmlinux", // riscv64
+	} {
 		if ok, _ := path.Match(pattern, name); ok {
 			return true
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wardproc/ward/test/internal/suite"
 	"github.com/wardproc/ward/test/vm/internal/plan"
 )
 
@@ -73,7 +74,7 @@ func TestCPIOCommandReadsInitramfs(t *testing.T) {
 	defer f.Close()
 	cmd := exec.Command(cpio, "--list", "--quiet")
 	cmd.Stdin = f
-	out, err := output(cmd)
+	out, err := suite.Output(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/wardproc/ward/test/internal/suite"
 )
 
 // installPackage installs a package of the machine's own release of Debian,
@@ -27,8 +29,8 @@ func installPackage(ctx context.Context, name string, o options) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "vm: installing %s\n", name)
-	_, updateErr := output(aptGet(ctx, flags, "update"))
-	_, err = output(aptGet(ctx, flags, "install", "-y", "--no-install-recommends", name))
+	_, updateErr := suite.Output(aptGet(ctx, flags, "update"))
+	_, err = suite.Output(aptGet(ctx, flags, "install", "-y", "--no-install-recommends", name))
 	if err != nil {
 		return errors.Join(err, updateErr) // alone, a source that is out of reach does not matter
 	}

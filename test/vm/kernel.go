@@ -24,7 +24,7 @@ type noKernelError struct {
 }
 
 func (e noKernelError) Error() string {
-	text := fmt.Sprintf("kernel %s: no cloud-%s package of it is in the archive", e.series, e.arch)
+	text := fmt.Sprintf("kernel %s: no %s package of it is in the archive", e.series, architectures[e.arch].flavour)
 	if e.update != nil {
 		text += "; the lists may be old: " + e.update.Error()
 	}
@@ -107,7 +107,7 @@ func (c *catalog) update(ctx context.Context) error {
 }
 
 func (c *catalog) load(ctx context.Context) error {
-	found, err := c.apt.search(ctx, `^linux-(image|binary)-[0-9][^ ]*-cloud-`+c.arch+`$`)
+	found, err := c.apt.search(ctx, `^linux-(image|binary)-[0-9][^ ]*-`+architectures[c.arch].flavour+`$`)
 	c.packages = found
 	return err
 }

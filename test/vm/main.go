@@ -23,6 +23,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"github.com/wardproc/ward/test/internal/suite"
 )
 
 func main() {
@@ -48,7 +50,7 @@ func main() {
 // run says whether everything that was asked for passed. An error is what kept
 // it from getting as far as a report.
 func run(ctx context.Context, opts options) (bool, error) {
-	suites, err := findSuites(ctx, opts.packages)
+	suites, err := suite.Find(ctx, opts.packages)
 	if err != nil {
 		return false, err
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wardproc/ward/test/internal/suite"
 )
 
 // A mirror is where an archive of Debian is and which keys sign it.
@@ -40,7 +42,7 @@ func findMirror(ctx context.Context, o options) (mirror, error) {
 // knows what they are, and then, for a machine without lists, about all.
 func findTarget(ctx context.Context) (target, error) {
 	for _, option := range []string{"--release-info", "--no-release-info"} {
-		out, err := output(exec.CommandContext(ctx, "apt-get", "indextargets", option, "--format", targetFormat))
+		out, err := suite.Output(exec.CommandContext(ctx, "apt-get", "indextargets", option, "--format", targetFormat))
 		if err != nil {
 			return target{}, err
 		}

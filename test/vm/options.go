@@ -18,7 +18,7 @@ import (
 type options struct {
 	arch        string   // as GOARCH
 	kernels     []string // series such as 6.1, or newest
-	packages    []string // empty for the default ones
+	packages    []string
 	args        []string // for each test binary
 	memory      string   // of one virtual machine, as QEMU's -m takes it
 	timeout     time.Duration
@@ -38,9 +38,13 @@ type options struct {
 const newest = "newest"
 
 var defaultKernels = map[string]string{
-	"amd64": "5.10,6.1,6.12,6.18,7.1,newest",
-	"arm64": "6.12,newest",
+	"amd64":   "5.10,6.1,6.12,6.18,7.1,newest",
+	"arm64":   "6.12,newest",
+	"riscv64": "newest",
+	"s390x":   "6.1",
 }
+
+var defaultPackages = []string{".", "./test/conformance", "./test/hostile"}
 
 const defaultReleases = "bullseye,bookworm,trixie,trixie-backports"
 
@@ -55,8 +59,8 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 		fmt.Fprintln(usage, "usage: go -C test/vm run . [flags] [packages]")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&o.arch, "arch", defaultArch(), "`architecture` of the virtual machines, amd64 or arm64")
-	flags.StringVar(&kernels, "kernels", "", "comma-separated kernel `series`, such as 6.1, or newest\n(default \""+defaultKernels["amd64"]+"\"; for arm64 \""+defaultKernels["arm64"]+"\")")
+	flags.StringVar(&o.arch, "arch", defaultArch(), "`architecture` of the virtual machines, amd64, arm64, riscv64 or s390x")
+	flags.StringVar(&kernels, "kernels", "", "comma-separated kernel `series`, such as 6.1, or newest\n(default \""+defaultKernels["amd64"]+"\"; for arm64 \""+defaultKernels["arm64"]+"\", else the one there is)")
 	flags.StringVar(&testArgs, "args", "", "blank-separated `arguments` for each test binary, such as \"-test.run X -test.short\"")
 	flags.StringVar(&o.memory, "memory", "512M", "memory `size` of each virtual machine")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "time limit for each virtual machine")
@@ -83,7 +87,9 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	o.kernels = splitList(kernels)
 	o.releases = splitList(releases)
 	o.args = strings.Fields(testArgs)
-	o.packages = flags.Args()
+	if o.packages = flags.Args(); len(o.packages) == 0 {
+		o.packages = defaultPackages
+	}
 	if err := o.check(); err != nil {
 		return o, err
 	}
@@ -97,7 +103,7 @@ var (
 
 func (o options) check() error {
 	if _, ok := defaultKernels[o.arch]; !ok {
-		return fmt.Errorf("-arch %s: want amd64 or arm64", o.arch)
+		return fmt.Errorf("-arch %s: want amd64, arm64, riscv64 or s390x", o.arch)
 	}
 	if len(o.kernels) == 0 {
 		return errors.New("-kernels: want at least one series")

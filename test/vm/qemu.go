@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+
+	"github.com/wardproc/ward/test/internal/suite"
 )
 
 // A machine is a kind of computer that QEMU emulates for us.
@@ -25,11 +27,14 @@ type architecture struct {
 	board    string
 	kvmBoard string // the same under KVM, which has the interrupt controller of the host
 	console  string
+	flavour  string // of Debian's kernels; those for clouds boot fastest, where there are any
 }
 
 var architectures = map[string]architecture{
-	"amd64": {"qemu-system-x86_64", "qemu-system-x86", "q35", "q35", "ttyS0"},
-	"arm64": {"qemu-system-aarch64", "qemu-system-arm", "virt", "virt,gic-version=host", "ttyAMA0"},
+	"amd64":   {"qemu-system-x86_64", "qemu-system-x86", "q35", "q35", "ttyS0", "cloud-amd64"},
+	"arm64":   {"qemu-system-aarch64", "qemu-system-arm", "virt", "virt,gic-version=host", "ttyAMA0", "cloud-arm64"},
+	"riscv64": {"qemu-system-riscv64", "qemu-system-misc", "virt", "virt", "ttyS0", "riscv64"},
+	"s390x":   {"qemu-system-s390x", "qemu-system-misc", "s390-ccw-virtio", "s390-ccw-virtio", "ttysclp0", "s390x"},
 }
 
 // oldestGood is the first major version without the double faults that 7.2
@@ -62,7 +67,7 @@ func lookUpQEMU(ctx context.Context, arch architecture) (machine, error) {
 		return m, fmt.Errorf("%s is missing", arch.program)
 	}
 	m.program = path
-	out, err := output(exec.CommandContext(ctx, path, "--version"))
+	out, err := suite.Output(exec.CommandContext(ctx, path, "--version"))
 	if err != nil {
 		return m, err
 	}

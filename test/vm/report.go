@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/wardproc/ward/test/internal/suite"
 	"github.com/wardproc/ward/test/vm/internal/plan"
 )
 
@@ -18,12 +18,6 @@ type report struct {
 	missing     []error // kernels that could not be had
 	skipMissing bool
 }
-
-// tailLines is how much of a console is shown when something broke.
-const tailLines = 60
-
-// testMark begins the lines that -test.v=test2json wants recognised.
-const testMark = 'V' & 0x1f
 
 // print writes what failed, the table, what was skipped, and the sums.
 func (r report) print(w io.Writer) {
@@ -99,17 +93,15 @@ func (b boot) printFailures(w io.Writer, run result) {
 		}
 	}
 	for _, t := range run.tests {
-		if t.action == "fail" {
-			fmt.Fprintf(w, "=== %s: %s failed\n%s\n", where, t.name, t.output)
+		if t.Action == "fail" {
+			fmt.Fprintf(w, "=== %s: %s failed\n%s\n", where, t.Name, t.Output)
 		}
 	}
 }
 
-// printTail shows the end of some output, without the marks that it carries
-// for test2json.
+// printTail shows the end of some output.
 func printTail(w io.Writer, text []byte) {
-	tail := bytes.ReplaceAll(lastLines(text, tailLines), []byte{testMark}, nil)
-	fmt.Fprintf(w, "%s\n\n", tail)
+	fmt.Fprintf(w, "%s\n\n", suite.Tail(text))
 }
 
 // title names a run among those of the same boot.
@@ -155,10 +147,10 @@ func (r report) printSkips(w io.Writer) {
 	for _, b := range r.boots {
 		for _, run := range b.runs {
 			for _, t := range run.tests {
-				if t.action != "skip" {
+				if t.Action != "skip" {
 					continue
 				}
-				what := fmt.Sprintf("%s %s: %s", run.title(), t.name, t.reason())
+				what := fmt.Sprintf("%s %s: %s", run.title(), t.Name, t.Reason())
 				if !slices.Contains(order, what) {
 					order = append(order, what)
 				}

@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wardproc/ward/test/internal/suite"
 	"github.com/wardproc/ward/test/vm/internal/plan"
 )
 
 func sampleReport() report {
-	skip := testResult{"TestRecover", "skip", "    x_test.go:3: needs Linux 6.15\n"}
+	skip := suite.Test{Name: "TestRecover", Action: "skip", Output: "    x_test.go:3: needs Linux 6.15\n"}
 	return report{
 		boots: []boot{
 			{
@@ -17,9 +18,9 @@ func sampleReport() report {
 				log:     "/cache/logs/amd64/6.12.log",
 				console: console{release: "6.12.107+deb13-cloud-amd64"},
 				runs: []result{
-					{suite: ".", mode: plan.Child, seconds: 14.7, tests: []testResult{{"TestA", "pass", ""}, skip},
+					{suite: ".", mode: plan.Child, seconds: 14.7, tests: []suite.Test{{Name: "TestA", Action: "pass", Output: ""}, skip},
 						facts: map[string]string{"backend": "pidfd", "tier": "detectable", "spawn": "std"}},
-					{suite: ".", mode: plan.PID1, seconds: 2, tests: []testResult{{"TestA", "fail", "    x_test.go:9: wrong\n"}, skip},
+					{suite: ".", mode: plan.PID1, seconds: 2, tests: []suite.Test{{Name: "TestA", Action: "fail", Output: "    x_test.go:9: wrong\n"}, skip},
 						left: []string{"exe", "exe"}},
 				},
 			},
@@ -68,7 +69,7 @@ logs: /cache/logs/amd64
 }
 
 func TestReportIsGoodOnlyIfTestsPassed(t *testing.T) {
-	passed := boot{runs: []result{{tests: []testResult{{"TestA", "pass", ""}}}}}
+	passed := boot{runs: []result{{tests: []suite.Test{{Name: "TestA", Action: "pass", Output: ""}}}}}
 	gone := []error{errors.New("gone")}
 	for _, c := range []struct {
 		name string

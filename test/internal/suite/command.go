@@ -1,4 +1,4 @@
-package main
+package suite
 
 import (
 	"bytes"
@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// output runs a command and returns what it printed. The error names the
+// Output runs a command and returns what it printed. The error names the
 // command and what it said on standard error.
-func output(cmd *exec.Cmd) ([]byte, error) {
+func Output(cmd *exec.Cmd) ([]byte, error) {
 	var out, said bytes.Buffer
 	cmd.Stdout = &out
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {
 		name := strings.Join(cmd.Args[:min(len(cmd.Args), 3)], " ")
-		return nil, fmt.Errorf("%s: %w\n%s", name, err, lastLines(said.Bytes(), 20))
+		return nil, fmt.Errorf("%s: %w\n%s", name, err, LastLines(said.Bytes(), 20))
 	}
 	return out.Bytes(), nil
 }
 
-// lastLines returns at most n lines of the end of b.
-func lastLines(b []byte, n int) []byte {
+// LastLines returns at most n lines of the end of b.
+func LastLines(b []byte, n int) []byte {
 	b = bytes.TrimRight(b, "\n")
 	for i := len(b) - 1; i >= 0; i-- {
 		if b[i] == '\n' {
