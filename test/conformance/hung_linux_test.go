@@ -177,7 +177,7 @@ func TestOneHungStartHoldsUpNoOtherKind(t *testing.T) {
 	hung.awaitExec(t)
 	others := make(chan error, 1)
 	go func() {
-		for _, attr := range []*ward.Attr{{KillOnParentExit: true}, {Private: true}, {Private: true, KillOnParentExit: true}} {
+		for _, attr := range []*ward.Attr{{Private: true}, {KillOnParentExit: true}, {Private: true, KillOnParentExit: true}} {
 			if err := run(quick, attr); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 				others <- err
 			}
