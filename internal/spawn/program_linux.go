@@ -25,9 +25,10 @@ type program struct {
 	fetched int // the number of the last file fetched from the parent
 	told    int // the step of tellTable
 
-	since  time.Time     // when the start got its place
-	done   chan struct{} // closed when a child that was taken over has let go
-	listed bool          // the guard may look at shared.running
+	since   time.Time     // when the start got its place
+	offered bool          // it was offered to the guard, as it is the parent thread's
+	done    chan struct{} // closed when a child that was taken over has let go
+	listed  bool          // the guard may look at shared.running
 
 	apart      bool // the child has memory of its own
 	branches   bool // the first step is a branch

@@ -82,7 +82,8 @@ type listing struct {
 func (l *startList) enter(p *program, offer bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.takePlace() {
+	l.admit()
+	if len(l.queue) > 0 || !l.takePlace() {
 		turn := make(chan struct{})
 		l.queue = append(l.queue, turn)
 		l.mu.Unlock()
@@ -95,10 +96,17 @@ func (l *startList) enter(p *program, offer bool) {
 		p.shared.duty = &l.guardian.onDuty
 		l.list(p)
 	}
+	p.offered = offer
 	l.waiting = append(l.waiting, p)
-	if len(l.waiting) > 1 {
+	if l.othersWait() {
 		l.lookWithin(l.patience())
 	}
+}
+
+// othersWait reports whether a start that waits may keep somebody waiting: another start,
+// or whoever needs the parent thread. The caller holds mu.
+func (l *startList) othersWait() bool {
+	return len(l.waiting) > 1 || len(l.waiting) == 1 && l.waiting[0].offered
 }
 
 // takePlace is called with mu held. Usually there are more places than can run, or
@@ -191,7 +199,7 @@ func (l *startList) look() {
 		return done
 	})
 	l.sweep()
-	if len(l.waiting) > 1 {
+	if l.othersWait() {
 		for _, p := range l.waiting {
 			if now.Sub(p.since) >= l.patience() {
 				l.takeOver(p)

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -161,6 +162,37 @@ func descendants() int {
 		return n
 	}
 	return below(os.Getpid())
+}
+
+// One hung start has the parent thread, which others may need, too.
+func TestOneHungStartHoldsUpNoOtherKind(t *testing.T) {
+	childtest.NeedSpawnPrograms(t)
+	hung := writeSlowProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
+	quick := writeProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
+	first := make(chan error, 1)
+	go func() { first <- run(hung.path, &ward.Attr{KillOnParentExit: true}) }()
+	hung.awaitExec(t)
+	others := make(chan error, 1)
+	go func() {
+		for _, attr := range []*ward.Attr{{Private: true}, {KillOnParentExit: true}, {Private: true, KillOnParentExit: true}} {
+			if err := run(quick, attr); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+				others <- err
+			}
+		}
+		close(others)
+	}()
+	select {
+	case err := <-others:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a hung start holds up another one")
+	}
+	hung.release()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
 }
 
 // Other starts do not keep a change of ids from the hung ones.
