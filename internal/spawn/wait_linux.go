@@ -40,7 +40,7 @@ const (
 
 	// morePlaces are those beyond the number of processors, and placesBesideHung are all
 	// while there are starts that hang.
-	morePlaces       = 2
+	morePlaces       = 1
 	placesBesideHung = 2
 
 	// glances is how often the word of a start is looked at in as much time as that
