@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime"
@@ -238,7 +239,11 @@ func TestWait4TakesNoKeeper(t *testing.T) {
 
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	needKeeper(t)
-	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
+	changes := []string{"directory", "limit", "signals", "group", "filter"}
+	// Else one that has a filter looks the same with another one.
+	if text, _ := os.ReadFile("/proc/self/status"); strings.Contains(string(text), "\nSeccomp_filters:") {
+		changes = append(changes, "another filter")
+	}
 	if selftest.MayBecome(childtest.Nobody) == nil {
 		changes = append(changes, "ids", "ids of a thread")
 	}
@@ -316,6 +321,14 @@ func changeAndCompare(change string) {
 		must(syscall.Setgid(65534))
 		must(syscall.Setuid(65534))
 		must(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) // or /proc/self is root's
+		p, err := os.StartProcess(path, []string{"pause"}, new(os.ProcAttr))
+		if errors.Is(err, fs.ErrPermission) {
+			fmt.Println("nobody but root may execute what another process has open:", err)
+			return
+		}
+		must(err)
+		p.Kill()
+		p.Wait()
 	case "ids of a thread":
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
 			childtest.Complain("setresuid: %v", errno)

@@ -3,8 +3,10 @@
 package spawn
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -178,9 +180,10 @@ func (k *Keeper) Wait(
 
 // Gone reports whether the keeper has been killed and its children have another
 // parent, whom they get before the pidfd becomes readable. A little earlier, when
-// its memory is gone, nobody can wait for them.
+// its memory is gone, nobody can wait for them. gVisor clears no word of a process that
+// a signal kills.
 func (k *Keeper) Gone() bool {
-	return atomic.LoadUint32(&k.program.shared.running) == 0 && k.goneWithin(0)
+	return (atomic.LoadUint32(&k.program.shared.running) == 0 || hearsNoExec()) && k.goneWithin(0)
 }
 
 func (k *Keeper) goneWithin(d time.Duration) bool {
@@ -271,6 +274,12 @@ func (k *Keeper) prepare(p *program) {
 func (k *Keeper) clone(p *program, pid *int32) error {
 	s := &p.shared
 	err := k.makeChild(s, pid)
+	if err != nil && *pid != 0 && hearsNoExec() {
+		// The keeper has been killed while it waited for the exec, and tells of none.
+		for !pidfds.ExitedWithin(int(s.pidfd), 1) && !k.executed(int(*pid)) {
+		}
+		atomic.StoreUint32(&s.running, released)
+	}
 	starts.enter(p, false)
 	defer atomic.AddInt32(s.places, -1)
 	if *pid != 0 {
@@ -280,6 +289,18 @@ func (k *Keeper) clone(p *program, pid *int32) error {
 		futexWait(&s.running, waited, nil)
 	}
 	return err
+}
+
+// executed reports whether a child runs another program than the keeper: it has another
+// name, or file.
+func (k *Keeper) executed(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return false
+	}
+	own, _ := os.Readlink("/proc/self/exe")
+	file, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return string(bytes.TrimRight(text, "\n")) != unix.ByteSliceToString(k.name[:]) || err == nil && file != own
 }
 
 func (k *Keeper) makeChild(s *shared, pid *int32) error {

@@ -440,10 +440,34 @@ func epollOf(fd int) int {
 	return -1
 }
 
+// showsEpoll reports whether epollOf can find an epoll descriptor.
+func showsEpoll() bool {
+	r, w, err := os.Pipe()
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	defer r.Close()
+	defer w.Close()
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		childtest.Complain("%v", err)
+	}
+	defer unix.Close(epoll)
+	fd := int(r.Fd())
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, new(unix.EpollEvent)); err != nil {
+		childtest.Complain("%v", err)
+	}
+	return epollOf(fd) == epoll
+}
+
 func loseEpoll(args []string) {
 	defer limitTime().Stop()
 	if _, err := os.Stat("/proc/self/fdinfo"); err != nil {
 		fmt.Println("no /proc to find the epoll descriptor by")
+		return
+	}
+	if !showsEpoll() {
+		fmt.Println("/proc does not tell what an epoll descriptor has in it")
 		return
 	}
 	for when, next := range map[string]func(waiting, idle victim){
