@@ -31,8 +31,30 @@ var works = probe.Probe{Try: func() error {
 	if err := Signal(notOpen, 0); err != unix.EBADF {
 		return os.NewSyscallError("pidfd_send_signal", err)
 	}
-	return nil
+	return clonePidfd()
 }}
+
+// clonePidfd tells whether the standard library's start can have a pidfd, where it is not
+// sure to: in qemu-user before 10, which has no clone3 and no seccomp. Where there is
+// seccomp, a filter might kill for the clone3.
+func clonePidfd() error {
+	if _, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err != unix.EINVAL {
+		return nil
+	}
+	if _, _, err := unix.Syscall(unix.SYS_CLONE3, 0, 0, 0); err != unix.ENOSYS {
+		return nil
+	}
+	_, fd, err := StartTiny(tinyprog.Exit(runtime.GOARCH))
+	switch err {
+	case unix.EINVAL:
+		return fmt.Errorf("clone(CLONE_PIDFD): %w (%w)", err, errors.ErrUnsupported)
+	case nil:
+		for Wait(fd, nil, unix.WEXITED, nil) == unix.EINTR {
+		}
+		unix.Close(fd)
+	}
+	return nil
+}
 
 // Opens tells what the system refuses of pidfd_open(2), Linux 5.3, besides what
 // Works says.

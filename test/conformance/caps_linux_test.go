@@ -18,7 +18,7 @@ func natural() ward.Caps {
 	lacks := func(calls ...string) bool {
 		return slices.ContainsFunc(calls, func(call string) bool { return refusals[call] != 0 })
 	}
-	if lacks("pidfd_send_signal", "waitid(P_PIDFD)") {
+	if lacks("pidfd_send_signal", "waitid(P_PIDFD)") || childtest.ClonePidfd() != nil {
 		return ward.Caps{Backend: "fallback", Spawn: "std", Tier: ward.TierDetectable}
 	}
 	caps := ward.Caps{Backend: "pidfd", Spawn: "std", Tier: ward.TierRecoverable}

@@ -457,7 +457,7 @@ func showsEpoll() bool {
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, new(unix.EpollEvent)); err != nil {
 		childtest.Complain("%v", err)
 	}
-	return epollOf(fd) == epoll
+	return epollOf(fd) >= 0 // or the runtime's, which has it, too
 }
 
 func loseEpoll(args []string) {
