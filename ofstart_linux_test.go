@@ -1,9 +1,17 @@
 package ward_test
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/wardproc/ward/internal/childtest"
+)
 
 // ofStart starts a child as a Start does that waits for the exec: its pidfd is
-// among our descriptors.
+// among our descriptors, where the system gives one.
 func ofStart(files []uintptr, helper string, args ...string) int {
-	return stranger(&syscall.SysProcAttr{PidFD: new(int)}, files, helper, args...)
+	var sys *syscall.SysProcAttr
+	if childtest.ClonePidfd() == nil {
+		sys = &syscall.SysProcAttr{PidFD: new(int)}
+	}
+	return stranger(sys, files, helper, args...)
 }

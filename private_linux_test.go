@@ -236,7 +236,11 @@ func TestWait4TakesNoParent(t *testing.T) {
 
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	needParent(t)
-	changes := []string{"directory", "limit", "signals", "group", "filter", "another filter"}
+	changes := []string{"directory", "limit", "signals", "group", "filter"}
+	// Else one that has a filter looks the same with another one.
+	if text, _ := os.ReadFile("/proc/self/status"); strings.Contains(string(text), "\nSeccomp_filters:") {
+		changes = append(changes, "another filter")
+	}
 	if selftest.MayBecome(childtest.Nobody) == nil {
 		changes = append(changes, "ids", "ids of a thread")
 	}

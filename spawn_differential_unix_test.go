@@ -207,7 +207,7 @@ func (s *stage) spec() spec {
 	}
 	c.attr.Sys = new(syscall.SysProcAttr)
 	s.setGroup(&c)
-	if os.Getuid() == 0 && oneIn(3) {
+	if os.Getuid() == 0 && childtest.MayChangeIDs() == nil && oneIn(3) {
 		c.attr.Sys.Credential = randomCredential()
 	}
 	if os.Getuid() == 0 && oneIn(5) {

@@ -59,14 +59,19 @@ func waitTarget(pid, options int) (idType, id int, err error) {
 	switch {
 	case uint32(options)&^allowed != 0:
 		return 0, 0, unix.EINVAL
-	case pid < -math.MaxInt32:
-		return 0, 0, unix.ESRCH
+	case pid < -math.MaxInt32: // no group: ESRCH, but gVisor says ECHILD
+		if _, err = unix.Wait4(pid, nil, options|unix.WNOHANG, nil); err == nil {
+			err = unix.ESRCH
+		}
+		return 0, 0, err
 	case pid < -1:
 		return unix.P_PGID, -pid, nil
 	case pid == -1:
 		return unix.P_ALL, 0, nil
 	case pid == 0:
-		return unix.P_PGID, 0, nil // our own; Linux 5.4, as P_PIDFD
+		// Our own. It is 0 if its leader is outside of the pid namespace, which Linux takes
+		// for the caller's since 5.4, as P_PIDFD, but gVisor for any group.
+		return unix.P_PGID, unix.Getpgrp(), nil
 	}
 	return unix.P_PID, pid, nil
 }

@@ -97,3 +97,22 @@ func Wait(t *testing.T, h ward.Handle) *ward.State {
 	}
 	return state
 }
+
+// NeedCredential skips a test of a child that changes its ids where all are private and
+// cannot.
+func NeedCredential(t *testing.T) {
+	t.Helper()
+	if err := MayChangeIDs(); Private && err != nil {
+		t.Skipf("a private child cannot change its ids: %v", err)
+	}
+}
+
+// MayChangeIDs tells why the child of a spawn program cannot change its ids: on Linux the
+// system must say in which pid namespace it is going to be.
+func MayChangeIDs() error {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	_, err := os.Stat("/proc/thread-self/ns/pid_for_children")
+	return err
+}

@@ -1,12 +1,15 @@
 package childtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,9 +37,39 @@ func NeedSpawnPrograms(t *testing.T) {
 		if errno := refusals["close_range"]; errno != 0 {
 			t.Skipf("no spawn programs: the system refuses close_range (%v)", errno)
 		}
+		if err := ClonePidfd(); err != nil {
+			t.Skipf("no spawn programs: the system refuses CLONE_PIDFD: %v", err)
+		}
 		t.Fatalf("no spawn programs: %v", caps)
 	}
 }
+
+// NeedFilter ends a helper that has got err from a seccomp filter, without a complaint if
+// the system has none, as qemu-user.
+func NeedFilter(err error) {
+	if errors.Is(err, unix.ENOSYS) {
+		fmt.Println("no seccomp filter:", err)
+		os.Exit(0)
+	}
+	if err != nil {
+		Complain("%v", err)
+	}
+}
+
+// ClonePidfd tells why package os/exec's child has no pidfd, if the system refuses it.
+var ClonePidfd = sync.OnceValue(func() error {
+	path, argv, env := selftest.Command("exit", "0")
+	fd := -1
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: env, SysProcAttr: &syscall.SysProcAttr{PidFD: &fd}}
+	err := cmd.Run()
+	if fd >= 0 {
+		unix.Close(fd)
+	}
+	if errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return nil
+})
 
 // WaitGone fails the test if a process runs for long. A zombie does not.
 func WaitGone(t *testing.T, pid int, what string) {

@@ -33,6 +33,7 @@ func reportOfNobody(t *testing.T, helper string, args ...string) {
 		if err := selftest.MayBecome(childtest.Nobody); err != nil {
 			t.Skip(err)
 		}
+		childtest.NeedCredential(t)
 		attr.Sys = asNobody()
 	}
 	childtest.Report(t, attr, helper, args...)

@@ -78,9 +78,7 @@ func startRefused(args []string) {
 	} else {
 		err = selftest.Forbid(call)
 	}
-	if err != nil {
-		childtest.Complain("%v", err)
-	}
+	childtest.NeedFilter(err)
 	for range 3 {
 		startWithHighFile(path)
 	}

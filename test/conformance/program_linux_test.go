@@ -36,6 +36,11 @@ func TestStartWaitsForABusyProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p, err := os.StartProcess(program, nil, new(os.ProcAttr)); err == nil {
+		p.Kill()
+		p.Wait()
+		t.Skip("the system executes a program that is open for writing")
+	}
 	if h, err := childtest.StartProgram(program, nil, nil); !errors.Is(err, syscall.ETXTBSY) {
 		t.Errorf("Start() = %v, %v while the program is written", h, err)
 	}

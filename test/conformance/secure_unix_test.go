@@ -154,6 +154,7 @@ func ownCopy(t *testing.T) *os.File {
 // the file gives privileges, and then with the variables set that do not count.
 func runSecure(t *testing.T, program *os.File, helper string) {
 	t.Helper()
+	childtest.NeedCredential(t)
 	_, _, env := selftest.Command(helper)
 	state, text := runCopy(t, program, asUser(otherUser), helper, env)
 	if state.ExitCode() == noPrivilege {

@@ -113,7 +113,7 @@ func waitForAll() {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
 		got, err := ward.Wait4(c.arg(pid), &status, 0, &usage)
-		if got != pid || err != nil || status.ExitStatus() != 7 || usage.Utime.Nano()+usage.Stime.Nano() == 0 {
+		if got != pid || err != nil || status.ExitStatus() != 7 || usage.Utime.Nano()+usage.Stime.Nano()+int64(usage.Maxrss) == 0 {
 			childtest.Complain("%s: Wait4 = %d, %v, status %#x, usage %v; want %d",
 				name, got, err, status, usage, pid)
 		}
