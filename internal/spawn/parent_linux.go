@@ -33,6 +33,7 @@ type Parent struct {
 	call   cloneCall // by which
 	ready  uint64    // not 0 once the parent has a table of its own: see layReady
 	number int32     // of the parent
+	began  int32     // the number of the process that it has cloned, where clone(2) does
 	polls  [3]pollFd
 	limit  unix.Timespec
 	caps   [2]unix.CapUserData // what it keeps
@@ -49,7 +50,7 @@ type Parent struct {
 	reaped   bool
 }
 
-const maxParentSteps = 42
+const maxParentSteps = 44
 
 // pollFd is struct pollfd of poll(2).
 type pollFd struct {
@@ -213,7 +214,7 @@ func (q *Parent) endsWithin(d time.Duration) bool {
 // failed is the error of a parent that has ended before it was ready. A process that
 // it has made by then shares our memory, or waits for one that does: it is killed.
 func (q *Parent) failed(p *program) error {
-	if *p.firstPID != 0 {
+	if *p.firstPID != 0 || q.childBegins() {
 		kill(p.firstPidfd())
 	}
 	if p.apart && *p.pid != 0 {
@@ -229,6 +230,21 @@ func (q *Parent) failed(p *program) error {
 		return p.failed(*report)
 	}
 	return &Error{"close_range", syscall.Errno(report.errno)}
+}
+
+// childBegins reports whether a parent that was killed has made a process by clone(2),
+// which then runs in a moment.
+func (q *Parent) childBegins() bool {
+	if !withoutClone3.Load() {
+		return false
+	}
+	for range 50 {
+		if atomic.LoadInt32(&q.began) != 0 {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 // kill ends a process that nobody is to hear of, and closes its pidfd.
@@ -326,6 +342,10 @@ func (q *Parent) Status() (status syscall.WaitStatus, usage syscall.Rusage, told
 // complete but for its addresses of pids.
 func (q *Parent) lay(p *program) {
 	take, end, execute := q.layEnds()
+	begin := &p.steps[0]
+	if withoutClone3.Load() {
+		begin = q.layBegin(begin)
+	}
 	first := q.count
 	if ignores(unix.SIGCHLD) { // the zombie is to stay until the parent takes it
 		q.add(wantSuccess, unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&byDefault)), 0, maskSize)
@@ -333,7 +353,7 @@ func (q *Parent) lay(p *program) {
 	if p.parentStep != nil {
 		q.add(wantAnything, storePID, uintptr(unsafe.Pointer(p.parentStep)))
 	}
-	q.made = q.add(wantAnything, branch, uintptr(unsafe.Pointer(&q.call)), uintptr(unsafe.Pointer(&p.steps[0])))
+	q.made = q.add(wantAnything, branch, uintptr(unsafe.Pointer(&q.call)), uintptr(unsafe.Pointer(begin)))
 	if hearsNoExec() && !p.apart { // it has waited for the exec, and clears the word
 		const wakeOp = 5 // FUTEX_WAKE_OP, which sets the word to 0
 		word := uintptr(unsafe.Pointer(&p.shared.running))
@@ -370,6 +390,14 @@ func (q *Parent) lay(p *program) {
 		pidfd:    uint64(uintptr(unsafe.Pointer(&s.parentPidfd))),
 		childTID: uint64(uintptr(unsafe.Pointer(&s.running))),
 	}
+}
+
+// layBegin has the cloned process tell its number before its own first step. clone(2) does
+// not, and a pidfd in its place may be one of a clone that failed in the end.
+func (q *Parent) layBegin(step *step) *step {
+	begin := q.add(wantAnything, storePID, uintptr(unsafe.Pointer(&q.began)))
+	q.add(wantAnything, jumpIf, uintptr(unsafe.Pointer(&always)), uintptr(unsafe.Pointer(step)))
+	return begin
 }
 
 // layEnds adds the ways to end: when the child has ended, when this program has, and
@@ -469,10 +497,11 @@ func (q *Parent) add(want, number uintptr, args ...uintptr) *step {
 var (
 	rootPath   = [...]byte{'/', 0}
 	noPath     byte
-	parentName = [16]byte(append([]byte("ward-parent"), 0, 0, 0, 0, 0))
-	parentArgv = [...]uintptr{uintptr(unsafe.Pointer(&parentName)), 0}
-	capHeader  = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	sealFilter = unix.SockFprog{Len: uint16(len(sealCode)), Filter: &sealCode[0]}
+	always     uint16 = 1
+	parentName        = [16]byte(append([]byte("ward-parent"), 0, 0, 0, 0, 0))
+	parentArgv        = [...]uintptr{uintptr(unsafe.Pointer(&parentName)), 0}
+	capHeader         = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	sealFilter        = unix.SockFprog{Len: uint16(len(sealCode)), Filter: &sealCode[0]}
 )
 
 // sealCode allows what a parent does after it. Nothing is killed for another call:
