@@ -247,6 +247,20 @@ func (q *Parent) childBegins() bool {
 	return false
 }
 
+// awaitByGlances waits where nothing tells that the parent was killed: gVisor clears no word
+// then.
+func (q *Parent) awaitByGlances() {
+	word := &q.shared.running
+	limit := unix.NsecToTimespec(int64(maxReadyGlance))
+	for v := atomic.LoadUint32(word); v != released; v = atomic.LoadUint32(word) {
+		if pidfds.ExitedWithin(int(q.shared.parentPidfd), 0) {
+			atomic.StoreUint32(word, released)
+			return
+		}
+		futexWait(word, v, &limit)
+	}
+}
+
 // kill ends a process that nobody is to hear of, and closes its pidfd.
 func kill(pidfd int) {
 	pidfds.Signal(pidfd, unix.SIGKILL)

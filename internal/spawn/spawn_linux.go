@@ -229,9 +229,7 @@ func (p *program) run(m maker) (pid, pidfd int, err error) {
 	defer p.holdForkLock()()
 	if hearsNoExec() {
 		p.first.flags |= unix.CLONE_VFORK
-		if p.parent == nil { // else that waits
-			s.waits = 0
-		}
+		s.waits = 0
 	}
 	if err := p.clone(m); err != nil {
 		return 0, 0, err
@@ -287,11 +285,17 @@ func (p *program) clone(m maker) error {
 	p.branchCall.set(&p.branched)
 	if p.parent != nil {
 		pid = &p.parent.number
+		if hearsNoExec() {
+			p.shared.waits = 0
+		}
 		p.parent.call.set(&p.parent.child)
 	}
 	err := m.clone(p, pid)
-	if err != nil {
+	switch {
+	case err != nil:
 		atomic.StoreUint32(&p.shared.running, released)
+	case p.parent != nil && p.shared.waits == 0:
+		p.parent.awaitByGlances()
 	}
 	starts.await(p)
 	if err != nil {
