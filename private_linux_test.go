@@ -258,14 +258,8 @@ func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 // openProgram returns a program that every user may execute.
 func openProgram(t *testing.T, image []byte) (path string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ward")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	path = filepath.Join(dir, "program")
-	err = errors.Join(os.WriteFile(path, image, 0o755), os.Chmod(dir, 0o755))
-	if err != nil {
+	path = filepath.Join(childtest.OpenFolder(t), "program")
+	if err := os.WriteFile(path, image, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path

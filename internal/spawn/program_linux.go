@@ -177,3 +177,9 @@ func (p *program) reset() {
 	p.shared, p.parent, p.first = &p.place, nil, &p.place.args
 	p.firstPID, p.pid, p.parentStep, p.keepsKill = nil, nil, nil, false
 }
+
+// has reports whether an address is that of a step.
+func (p *script) has(address uintptr) bool {
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(p.steps)))
+	return address >= first && address-first < uintptr(len(p.steps))*unsafe.Sizeof(step{})
+}

@@ -81,12 +81,6 @@ func (p *script) call(address uintptr) string {
 	return p.calls[(address-first)/unsafe.Sizeof(step{})]
 }
 
-// has reports whether an address is that of a step.
-func (p *script) has(address uintptr) bool {
-	first := uintptr(unsafe.Pointer(unsafe.SliceData(p.steps)))
-	return address >= first && address-first < uintptr(len(p.steps))*unsafe.Sizeof(step{})
-}
-
 // The places in vectors: of three strings and, after a nil, of argv. A nil, the
 // environment and another nil follow.
 const (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -42,7 +41,7 @@ func flagDuringStart(t *testing.T, during func()) (then, after int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) })
-	program := writeSlowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
+	program := writeSlowProgram(t, childtest.OpenFolder(t), tinyprog.Exit(runtime.GOARCH))
 	started := make(chan error, 1)
 	go func() { started <- run(program.path, &ward.Attr{Sys: asNobody()}) }()
 	program.awaitExec(t)
@@ -88,33 +87,6 @@ func TestChildThatChangesItsIDsSharesNoMemory(t *testing.T) {
 	if !found || shared {
 		t.Errorf("the child was found: %v, and shared our memory: %v", found, shared)
 	}
-}
-
-// openFolder returns a folder that every user comes to, and that ends with the test.
-func openFolder(t *testing.T) string {
-	t.Helper()
-	for _, parent := range []string{os.TempDir(), "/tmp", "/dev/shm", "/var/tmp"} {
-		dir, err := os.MkdirTemp(parent, "ward")
-		if err != nil {
-			continue
-		}
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		if os.Chmod(dir, 0o755) == nil && isOpen(dir) {
-			return dir
-		}
-	}
-	t.Skip("no folder for temporary files that every user comes to")
-	return ""
-}
-
-// isOpen reports whether every user comes to a folder.
-func isOpen(dir string) bool {
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if info, err := os.Stat(dir); err != nil || info.Mode()&1 == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // sharesMemory wraps kcmp(2) with KCMP_VM.
@@ -167,7 +139,7 @@ func TestChangeOfIDsWaitsForTheExec(t *testing.T) {
 // changeIDsDuringStarts has a helper start a slow program, and then change its ids.
 func changeIDsDuringStarts(t *testing.T, helper string, args ...string) {
 	t.Helper()
-	program := writeSlowProgram(t, openFolder(t), tinyprog.Exit(runtime.GOARCH))
+	program := writeSlowProgram(t, childtest.OpenFolder(t), tinyprog.Exit(runtime.GOARCH))
 	r, w := childtest.Pipe(t)
 	in, change := childtest.Pipe(t)
 	h := childtest.Start(t, &ward.Attr{Files: []*os.File{in, w, os.Stderr}}, helper, append(args, program.path)...)
