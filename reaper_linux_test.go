@@ -111,7 +111,7 @@ func reapBesideHungStart(kind string) {
 			childtest.Complain("%d orphans were taken after %v", len(pids), took)
 		}
 	}
-	await(pids, 8*time.Second)
+	await(pids, 15*time.Second)
 
 	begin = time.Now()
 	var later []int
