@@ -61,8 +61,8 @@ func init() {
 	selftest.Register("report", func(args []string) {
 		dir, _ := os.Getwd()
 		input, _ := io.ReadAll(os.Stdin)
-		fmt.Printf("%q %s %s %q %d %v ", args, dir, os.Getenv("PWD"), os.Getenv("WARD_TEST_VALUE"), len(input), extra())
-		fmt.Print(inherited(), " ")
+		// As one piece: a reader that fails at it breaks the pipe for another one.
+		fmt.Printf("%q %s %s %q %d %v %v ", args, dir, os.Getenv("PWD"), os.Getenv("WARD_TEST_VALUE"), len(input), extra(), inherited())
 		fmt.Fprint(os.Stderr, strings.Repeat("e", 70_000)[:selftest.Number(args[1])])
 		if args[0] == "signal" {
 			self, _ := os.FindProcess(os.Getpid())
