@@ -299,13 +299,17 @@ func (p *process) supersede() {
 // reports whether there is one. It never blocks.
 func (p *process) reap() bool {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reapHeld()
+}
+
+// reapHeld is reap for a caller that holds mu.
+func (p *process) reapHeld() bool {
 	if p.exited() {
-		p.mu.Unlock()
 		return true
 	}
 	state, err := p.backend.reap(p)
 	if errors.Is(err, ErrRunning) {
-		p.mu.Unlock()
 		return false
 	}
 	if err != nil {
@@ -323,7 +327,6 @@ func (p *process) reap() bool {
 	}
 	p.sets = nil
 	close(p.done)
-	p.mu.Unlock()
 	return true
 }
 

@@ -150,7 +150,12 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 	if attr.Tree {
 		p.tree = b.leadTree()
 	}
-	return p, p.adopt(func() error { return b.watch(p) }, func() func() { return b.abandon(p) })
+	return p, p.adopt(func() error {
+		if b.exitSeen && p.reapHeld() {
+			return nil
+		}
+		return b.watch(p)
+	}, func() func() { return b.abandon(p) })
 }
 
 // spawn makes the child. What can fail without it fails before it runs.
@@ -176,6 +181,10 @@ func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err erro
 	b.release, err = around(sys, func(parentThread bool) (err error) {
 		var fd int
 		how := spawn.How{Inherits: attr.InheritDescriptors, ParentThread: parentThread}
+		if attr.Brief {
+			how.Exited = &b.exitSeen
+		}
+		how.Cancel = (*spawn.Cancel)(attr.cancel)
 		if pid, fd, err = by(name, argv, sysattr, how); err == nil {
 			b.fd = pidfds.Own(fd, pid)
 		}
@@ -310,7 +319,7 @@ func (b *pidfd) recover(p *process) (*State, error) {
 	case err != nil || released || b.forsaken():
 		return nil, ErrStatusLost
 	}
-	if !b.suspended {
+	if b.watchID != 0 && !b.suspended {
 		if err := exits.AwaitHangup(b.watchID); err != nil {
 			return nil, err
 		}
@@ -349,6 +358,9 @@ func (b *pidfd) hold(p *process) error {
 
 // rewatch goes on with another pidfd of what is watched.
 func (b *pidfd) rewatch(fd pidfds.Descriptor) error {
+	if b.watchID == 0 {
+		return nil
+	}
 	if err := exits.Move(b.watchID, fd); err != nil {
 		return fmt.Errorf("%w (%v)", ErrDescriptorLost, err)
 	}
@@ -423,7 +435,7 @@ func (b *pidfd) suspendFor(p *process) (fd int, ok bool) {
 
 // suspend is called with the process's mutex held.
 func (b *pidfd) suspend() {
-	if !b.suspended {
+	if b.watchID != 0 && !b.suspended {
 		b.suspended = true
 		exits.Suspend(b.watchID)
 	}
@@ -448,7 +460,11 @@ func (b *pidfd) handle() (uintptr, bool) { return uintptr(b.fd.FD), true }
 
 func (b *pidfd) exited() {
 	b.suspend()
-	exits.Remove(b.watchID)
+	if b.watchID != 0 {
+		exits.Remove(b.watchID)
+	} else {
+		exits.Release()
+	}
 	b.release()
 }
 

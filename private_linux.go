@@ -116,6 +116,9 @@ func (b *pidfd) becomeOrphan() error {
 	b.orphan, b.exitSeen = true, false
 	suspended := b.suspended
 	b.suspend()
+	if b.watchID == 0 {
+		return nil
+	}
 	if err := exits.Move(b.watchID, b.fd); err != nil {
 		return err
 	}

@@ -55,6 +55,16 @@ type Attr struct {
 	// on.
 	InheritDescriptors bool
 
+	// Brief says that the child may well end within a millisecond, and that the caller
+	// only waits for it next. Then Start itself waits so long for the exit, which costs
+	// one wake-up where Start and Wait cost two. See [Run]. On Linux it is so with spawn
+	// programs (see Capabilities), but for children with Sys.Pdeathsig or
+	// KillOnParentExit, and those with Sys.Credential that are not Private. Elsewhere
+	// the field has no effect.
+	Brief bool
+
+	cancel *canceler // of Run
+
 	// Private asks for a child that no other code in the program can wait for
 	// and that raises no SIGCHLD. On Windows every child is one. Elsewhere it
 	// goes without some fields of Sys: Start then returns errors.ErrUnsupported,
@@ -162,6 +172,15 @@ func Start(name string, argv []string, attr *Attr) (Handle, error) {
 	if attr == nil {
 		attr = new(Attr)
 	}
+	p, err := startProcess(name, argv, attr)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// startProcess is Start.
+func startProcess(name string, argv []string, attr *Attr) (*process, error) {
 	defer children.endStart(children.beginStart())
 	set, err := environment()
 	if err == nil {

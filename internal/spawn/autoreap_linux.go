@@ -15,7 +15,7 @@ import (
 func AutoreapedChild(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	return makeChild(autoreaped{thread{how.ParentThread}}, name, argv, attr, how.Inherits)
+	return makeChild(autoreaped{thread{how.ParentThread}}, name, argv, attr, how)
 }
 
 // Autoreaps tells whether the system has CLONE_AUTOREAP, Linux 7.1, besides

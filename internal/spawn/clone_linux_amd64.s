@@ -5,6 +5,7 @@
 #define SYS_getpid		39
 #define SYS_exit_group		231
 #define SYS_futex		202
+#define SYS_ppoll		271
 #define FUTEX_WAIT		0
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
@@ -38,6 +39,23 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	JZ	child
 	MOVQ	AX, R13
 	JS	unblock			// an errno
+	MOVL	shared_glances(R12), AX
+	TESTL	AX, AX
+	JZ	made
+
+	// ppoll(&s.exit, 1, &s.glance, NULL, sizeof), of the first process
+	MOVQ	(shared_args+cloneArgs_pidfd)(R12), BX
+	MOVL	(BX), AX
+	MOVL	AX, (shared_exit+pollFd_fd)(R12)
+	LEAQ	shared_exit(R12), DI
+	MOVL	$1, SI
+	LEAQ	shared_glance(R12), DX
+	XORL	R10, R10
+	MOVL	$SIGSET_SIZE, R8
+	MOVL	$SYS_ppoll, AX
+	SYSCALL
+
+made:
 	MOVL	shared_waits(R12), AX
 	TESTL	AX, AX
 	JZ	unblock

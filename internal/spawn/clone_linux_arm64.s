@@ -1,6 +1,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_ppoll		73
 #define SYS_exit_group		94
 #define SYS_futex		98
 #define SYS_rt_sigprocmask	135
@@ -37,6 +38,22 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	CBZ	R0, child
 	MOVD	R0, R20
 	TBNZ	$63, R20, unblock	// an errno
+	MOVWU	shared_glances(R19), R0
+	CBZW	R0, made
+
+	// ppoll(&s.exit, 1, &s.glance, NULL, sizeof), of the first process
+	MOVD	(shared_args+cloneArgs_pidfd)(R19), R5
+	MOVWU	(R5), R0
+	MOVW	R0, (shared_exit+pollFd_fd)(R19)
+	ADD	$shared_exit, R19, R0
+	MOVD	$1, R1
+	ADD	$shared_glance, R19, R2
+	MOVD	ZR, R3
+	MOVD	$SIGSET_SIZE, R4
+	MOVD	$SYS_ppoll, R8
+	SVC
+
+made:
 	MOVWU	shared_waits(R19), R0
 	CBZW	R0, unblock
 	ADD	$shared_running, R19, R21

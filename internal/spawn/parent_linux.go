@@ -85,7 +85,7 @@ func PrivateChild(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, parent *Parent, err error,
 ) {
 	m := new(private)
-	if pid, pidfd, err = makeChild(m, name, argv, attr, how.Inherits); err != nil {
+	if pid, pidfd, err = makeChild(m, name, argv, attr, how); err != nil {
 		return 0, 0, nil, err
 	}
 	return pid, pidfd, m.parent, nil

@@ -12,6 +12,11 @@ import (
 // A Parent is what there is none of.
 type Parent struct{}
 
+// Child returns errors.ErrUnsupported.
+func Child(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
+	return 0, 0, errors.ErrUnsupported
+}
+
 // HasParents returns errors.ErrUnsupported.
 func HasParents() error { return errors.ErrUnsupported }
 

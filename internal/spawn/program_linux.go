@@ -29,6 +29,8 @@ type program struct {
 	offered bool          // it was offered to the guard, as it is the parent thread's
 	done    chan struct{} // closed when a child that was taken over has let go
 	listed  bool          // the guard may look at shared.running
+	exited  *bool         // How.Exited, if the start can tell
+	cancel  *Cancel
 
 	apart      bool // the child has memory of its own
 	branches   bool // the first step is a branch
@@ -174,6 +176,7 @@ func (p *program) reset() {
 	p.script.reset()
 	p.place.args, p.branched = cloneArgs{}, cloneArgs{}
 	p.apart, p.branches = false, false
+	p.exited, p.cancel = nil, nil
 	p.shared, p.parent, p.first = &p.place, nil, &p.place.args
 	p.firstPID, p.pid, p.parentStep, p.keepsKill = nil, nil, nil, false
 }

@@ -29,10 +29,13 @@ import (
 // shared is the memory that the child reads. The assembly knows its offsets from
 // go_asm.h, which the compiler writes.
 type shared struct {
-	running     uint32    // who waits for the child; the kernel clears it: see clone(2)
-	pid         int32     // of the child, and 0 if there is none
-	pidfd       int32     // of the child
-	parentPidfd int32     // of its Parent, if it has one
+	running     uint32 // who waits for the child; the kernel clears it: see clone(2)
+	pid         int32  // of the child, and 0 if there is none
+	pidfd       int32  // of the child
+	parentPidfd int32  // of its Parent, if it has one
+	glances     uint32 // 1 if clone waits for the end of the first process, too, for a while
+	exit        pollFd // whether that has ended
+	glance      unix.Timespec
 	waits       uint32    // 1 if somebody waits until the child has let go of our memory, 0 if clone does
 	duty        *uint32   // guardian.onDuty, if the child is offered to the guard
 	places      *int32    // startList.places, if this start has one
@@ -135,17 +138,7 @@ func exitsyscall()
 func Child(name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	return makeChild(visible{thread{how.ParentThread}}, name, argv, attr, how.Inherits)
-}
-
-// How is what attr does not say of a child.
-type How struct {
-	// Inherits gives the child the descriptors without close-on-exec, too: see
-	// inheritTable.
-	Inherits bool
-
-	// ParentThread has parentthread.Programs make the child, which the caller holds.
-	ParentThread bool
+	return makeChild(visible{thread{how.ParentThread}}, name, argv, attr, how)
 }
 
 // A maker is the parent of the child that a spawn program makes.
@@ -171,14 +164,14 @@ type maker interface {
 	abandon()
 }
 
-func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, inherits bool) (
+func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, how How) (
 	pid, pidfd int, err error,
 ) {
-	pid, pidfd, err = attempt(m, name, argv, attr, inherits, !mayFetch(attr.Files, inherits))
+	pid, pidfd, err = attempt(m, name, argv, attr, how, !mayFetch(attr.Files, how.Inherits))
 	var failed *Error
 	if errors.As(err, &failed) && failed.Call == callFetch {
 		// It worked when it was tried. Now take the way that always does.
-		pid, pidfd, err = attempt(m, name, argv, attr, inherits, true)
+		pid, pidfd, err = attempt(m, name, argv, attr, how, true)
 	}
 	return pid, pidfd, err
 }
@@ -187,13 +180,13 @@ var programs = sync.Pool{New: func() any { return newProgram() }}
 
 // attempt makes the child in one of the two ways to get at files with high numbers.
 func attempt(
-	m maker, name string, argv []string, attr *syscall.ProcAttr, inherits, copyFiles bool,
+	m maker, name string, argv []string, attr *syscall.ProcAttr, how How, copyFiles bool,
 ) (
 	pid, pidfd int, err error,
 ) {
 	p := programs.Get().(*program)
 	defer p.free()
-	p.inherits = inherits
+	p.inherits = how.Inherits
 	if err := m.begin(p); err != nil {
 		return 0, 0, err
 	}
@@ -204,6 +197,10 @@ func attempt(
 	}()
 	if err := p.build(m, name, argv, attr, copyFiles); err != nil {
 		return 0, 0, err
+	}
+	p.cancel = how.Cancel
+	if !p.apart || p.parent != nil { // else the first process is one in between
+		p.exited = how.Exited
 	}
 	if p.apart {
 		return p.runApart(m)
@@ -250,6 +247,8 @@ func (p *program) ready() {
 	s := p.shared
 	p.begin()
 	s.waits = 1
+	s.glances, s.exit = 0, pollFd{events: unix.POLLIN}
+	s.glance = unix.NsecToTimespec(int64(exitPatience))
 	s.duty, s.places = nil, nil
 	atomic.StoreUint32(&s.running, unmade)
 	p.pid, p.firstPID = &s.pid, &s.pid
@@ -269,7 +268,7 @@ func (p *program) begin() {
 	s := p.shared
 	s.first = uintptr(unsafe.Pointer(&p.steps[0]))
 	s.own = failure{}
-	s.pid = 0
+	s.pid, s.pidfd = 0, none
 	s.every = ^uint64(0)
 	if p.branches {
 		p.steps[0].args[1] = uintptr(unsafe.Pointer(&p.steps[p.other]))
@@ -300,6 +299,9 @@ func (p *program) clone(m maker) error {
 	starts.await(p)
 	if err != nil {
 		return err
+	}
+	if p.exited != nil {
+		*p.exited = p.shared.exit.revents != 0
 	}
 	return m.settle(p)
 }

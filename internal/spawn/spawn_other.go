@@ -29,11 +29,3 @@ func Clone3() error { return errors.ErrUnsupported }
 
 // Fetches returns errors.ErrUnsupported.
 func Fetches() error { return errors.ErrUnsupported }
-
-// How is what a child is made by.
-type How struct{ Inherits, ParentThread bool }
-
-// Child returns errors.ErrUnsupported.
-func Child(string, []string, *syscall.ProcAttr, How) (pid, pidfd int, err error) {
-	return 0, 0, errors.ErrUnsupported
-}

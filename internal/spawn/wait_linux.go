@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/wardproc/ward/internal/lockorder"
+	pidfds "github.com/wardproc/ward/internal/pidfd"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,9 +39,15 @@ const (
 	// hungPatience is that while other starts do hang.
 	hungPatience = time.Millisecond
 
+	// exitPatience is how long a start waits for the exit, too, of a child that may end
+	// soon. If one has not ended by then, starts that are not alone do not wait for an
+	// exit for the next exitPause.
+	exitPatience = time.Millisecond
+	exitPause    = 10 * time.Millisecond
+
 	// morePlaces are those beyond the number of processors, and placesBesideHung are all
 	// while there are starts that hang.
-	morePlaces       = 1
+	morePlaces       = 3
 	placesBesideHung = 2
 
 	// glances is how often the word of a start is looked at in as much time as that
@@ -67,6 +74,7 @@ type startList struct {
 	guarding bool        // there is a guard, or will be
 	timer    *time.Timer // for look
 	next     time.Time   // when it does, if it is to
+	lasted   time.Time   // when a child was last waited for that did not end soon
 }
 
 // A listing is a program that the guard knows. Its memory has to stay until the guard
@@ -97,6 +105,9 @@ func (l *startList) enter(p *program, offer bool) {
 		l.list(p)
 	}
 	p.offered = offer
+	if p.exited != nil && !offer && (len(l.waiting) == 0 || p.since.Sub(l.lasted) > exitPause) {
+		p.shared.glances = 1
+	}
 	l.waiting = append(l.waiting, p)
 	if l.othersWait() {
 		l.lookWithin(l.patience())
@@ -104,9 +115,10 @@ func (l *startList) enter(p *program, offer bool) {
 }
 
 // othersWait reports whether a start that waits may keep somebody waiting: another start,
-// or whoever needs the parent thread. The caller holds mu.
+// whoever needs the parent thread, or one who wants to end the child. The caller holds mu.
 func (l *startList) othersWait() bool {
-	return len(l.waiting) > 1 || len(l.waiting) == 1 && l.waiting[0].offered
+	return len(l.waiting) > 1 ||
+		len(l.waiting) == 1 && (l.waiting[0].offered || l.waiting[0].cancel.isPossible())
 }
 
 // takePlace is called with mu held. Usually there are more places than can run, or
@@ -141,7 +153,18 @@ func (l *startList) await(p *program) {
 		futexWait(word, guarded, &limit)
 		atomic.AddInt32(&l.places, -1)
 	}
-	if l.leave(p) {
+	if !l.leave(p) {
+		return
+	}
+	if !p.cancel.isPossible() {
+		<-p.done
+		return
+	}
+	child := pidfds.Own(int(atomic.LoadInt32(&p.shared.pidfd)), int(atomic.LoadInt32(p.pid)))
+	select {
+	case <-p.done:
+	case <-p.cancel.Done:
+		p.cancel.Killed = !child.Lost() && pidfds.Signal(child.FD, unix.SIGKILL) == nil
 		<-p.done
 	}
 }
@@ -152,6 +175,9 @@ func (l *startList) leave(p *program) (waits bool) {
 	defer l.mu.Unlock()
 	i := slices.Index(l.waiting, p)
 	l.waiting = slices.Delete(l.waiting, i, i+1)
+	if p.shared.glances != 0 && p.shared.exit.revents == 0 {
+		l.lasted = time.Now()
+	}
 	l.admit()
 	if atomic.LoadUint32(&p.shared.running) == released {
 		l.sweep()
