@@ -20,7 +20,13 @@ const PrivateVariable = "WARD_TEST_PRIVATE"
 // Private tells whether it is set.
 var Private = os.Getenv(PrivateVariable) != ""
 
-// StartProgram is ward.Start, for a private child where all are to be private,
+// BriefVariable is the one that has all children started with Attr.Brief if it is not
+// empty.
+const BriefVariable = "WARD_TEST_BRIEF"
+
+var brief = os.Getenv(BriefVariable) != ""
+
+// StartProgram is ward.Start, for a private or brief child where all are to be that,
 // and again where only Wine has failed.
 func StartProgram(name string, argv []string, attr *ward.Attr) (ward.Handle, error) {
 	var a ward.Attr
@@ -28,6 +34,7 @@ func StartProgram(name string, argv []string, attr *ward.Attr) (ward.Handle, err
 		a = *attr
 	}
 	a.Private = a.Private || Private
+	a.Brief = a.Brief || brief
 	h, err := ward.Start(name, argv, &a)
 	for attempt := 0; attempt < 10 && selftest.WineFailed(err); attempt++ {
 		h, err = ward.Start(name, argv, &a)
@@ -42,10 +49,27 @@ func TryStart(attr *ward.Attr, helper string, args ...string) (ward.Handle, erro
 	if attr != nil {
 		a = *attr
 	}
+	path, argv := command(&a, helper, args)
+	return StartProgram(path, argv, &a)
+}
+
+func command(a *ward.Attr, helper string, args []string) (path string, argv []string) {
 	path, argv, env := selftest.Command(helper, args...)
 	// Of two values of a variable a Go program has the first, and attr's is to win.
 	a.Env = (&exec.Cmd{Env: append(env, a.Env...)}).Environ()
-	return StartProgram(path, argv, &a)
+	return path, argv
+}
+
+// Run is TryStart for ward.Run.
+func Run(ctx context.Context, attr *ward.Attr, helper string, args ...string) (*ward.State, error) {
+	a := *attr
+	a.Private = a.Private || Private
+	path, argv := command(&a, helper, args)
+	state, err := ward.Run(ctx, path, argv, &a)
+	for attempt := 0; attempt < 10 && selftest.WineFailed(err); attempt++ {
+		state, err = ward.Run(ctx, path, argv, &a)
+	}
+	return state, err
 }
 
 // Start is TryStart for a test that needs the child.

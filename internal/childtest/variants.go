@@ -31,7 +31,7 @@ func Variants() []Variant {
 // Chosen returns the variable in the environment that has made such a choice for
 // all tests, if there is one.
 func Chosen() string {
-	for _, variable := range []string{"WARDDEBUG", PrivateVariable, selftest.RefuseVariable} {
+	for _, variable := range []string{"WARDDEBUG", PrivateVariable, BriefVariable, selftest.RefuseVariable} {
 		if os.Getenv(variable) != "" {
 			return variable
 		}
@@ -83,6 +83,9 @@ func forced() (variants []Variant) {
 	}
 	for _, value := range values {
 		variants = append(variants, Variant{Name: value, Env: []string{"WARDDEBUG=" + value}})
+	}
+	if caps := ward.Capabilities(); caps.Backend == "pidfd" && caps.Spawn == "fast" {
+		variants = append(variants, Variant{Name: "brief", Env: []string{BriefVariable + "=on"}})
 	}
 	return variants
 }

@@ -23,5 +23,3 @@ type Cancel struct {
 	Done   <-chan struct{} // when it is closed
 	Killed bool
 }
-
-func (c *Cancel) isPossible() bool { return c != nil && c.Done != nil }

@@ -247,8 +247,6 @@ func (p *program) ready() {
 	s := p.shared
 	p.begin()
 	s.waits = 1
-	s.glances, s.exit = 0, pollFd{events: unix.POLLIN}
-	s.glance = unix.NsecToTimespec(int64(exitPatience))
 	s.duty, s.places = nil, nil
 	atomic.StoreUint32(&s.running, unmade)
 	p.pid, p.firstPID = &s.pid, &s.pid
@@ -270,6 +268,8 @@ func (p *program) begin() {
 	s.own = failure{}
 	s.pid, s.pidfd = 0, none
 	s.every = ^uint64(0)
+	s.glances, s.exit = 0, pollFd{events: unix.POLLIN}
+	s.glance = unix.NsecToTimespec(int64(exitPatience))
 	if p.branches {
 		p.steps[0].args[1] = uintptr(unsafe.Pointer(&p.steps[p.other]))
 	}

@@ -47,7 +47,7 @@ const (
 
 	// morePlaces are those beyond the number of processors, and placesBesideHung are all
 	// while there are starts that hang.
-	morePlaces       = 3
+	morePlaces       = 2
 	placesBesideHung = 2
 
 	// glances is how often the word of a start is looked at in as much time as that
@@ -156,17 +156,39 @@ func (l *startList) await(p *program) {
 	if !l.leave(p) {
 		return
 	}
-	if !p.cancel.isPossible() {
-		<-p.done
-		return
+	if p.cancel.isPossible() {
+		p.killWhenCanceled()
 	}
-	child := pidfds.Own(int(atomic.LoadInt32(&p.shared.pidfd)), int(atomic.LoadInt32(p.pid)))
+	<-p.done
+}
+
+func (c *Cancel) isPossible() bool { return c != nil && c.Done != nil }
+
+// killWhenCanceled returns when the child has let go, or was killed.
+func (p *program) killWhenCanceled() {
+	child, made := p.child()
 	select {
 	case <-p.done:
+		return
 	case <-p.cancel.Done:
-		p.cancel.Killed = !child.Lost() && pidfds.Signal(child.FD, unix.SIGKILL) == nil
-		<-p.done
 	}
+	for ; !made; child, made = p.child() {
+		select {
+		case <-p.done:
+			return
+		case <-time.After(hungPatience):
+		}
+	}
+	p.cancel.Killed = !child.Lost() && pidfds.Signal(child.FD, unix.SIGKILL) == nil
+}
+
+// child reports false if the child is yet to be made by a process in between.
+func (p *program) child() (d pidfds.Descriptor, made bool) {
+	fd, pid := atomic.LoadInt32(&p.shared.pidfd), atomic.LoadInt32(p.pid)
+	if fd == none || pid == 0 {
+		return d, false
+	}
+	return pidfds.Own(int(fd), int(pid)), true
 }
 
 // leave reports whether the child has yet to let go.

@@ -27,7 +27,7 @@ func init() {
 }
 
 // hungKinds are those that go different ways.
-var hungKinds = []string{"plain", "inherits", "KillOnParentExit", "Credential", "a kind of each"}
+var hungKinds = []string{"plain", "inherits", "KillOnParentExit", "Credential", "brief", "a kind of each"}
 
 func attrOfKind(kind string, i int) *ward.Attr {
 	switch kind {
@@ -37,6 +37,8 @@ func attrOfKind(kind string, i int) *ward.Attr {
 		return &ward.Attr{KillOnParentExit: true}
 	case "Credential":
 		return &ward.Attr{Sys: ownCredential()}
+	case "brief":
+		return &ward.Attr{Brief: true}
 	case "a kind of each":
 		return attrOfKind(hungKinds[i%(len(hungKinds)-1)], i)
 	}
