@@ -21,10 +21,11 @@ func TestTokenGivesItsEnvironment(t *testing.T) {
 		if withToken {
 			attr.Sys.Token = syscall.Token(token)
 		}
-		got, err := windowsAttr(attr)
+		got, release, err := windowsAttr(attr)
 		if err != nil {
 			t.Fatal(err)
 		}
+		release()
 		if slices.Contains(got.Env, own) == withToken || len(got.Env) == 0 {
 			t.Errorf("token %v: environment %q", withToken, got.Env)
 		}

@@ -3,9 +3,14 @@
 package ward
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
+
+	"github.com/wardproc/ward/internal/spawn"
 )
 
 // What the start of each backend does before and after it makes the child.
@@ -16,11 +21,45 @@ func (a *Attr) procAttr() *syscall.ProcAttr {
 	if attr.Env == nil {
 		attr.Env = os.Environ()
 	}
-	attr.Files = make([]uintptr, 0, len(a.Files)+1)
-	for _, f := range a.Files {
-		attr.Files = append(attr.Files, f.Fd()) // ^uintptr(0) if f is nil
+	attr.Files = make([]uintptr, 0, max(len(a.Files), standardFiles)+1)
+	for i, f := range a.Files {
+		fd := ^uintptr(0)
+		switch {
+		case f == nil && i < standardFiles:
+			fd = spawn.Null
+		case f != nil && f != Closed:
+			fd = f.Fd()
+		}
+		attr.Files = append(attr.Files, fd)
+	}
+	for len(attr.Files) < standardFiles {
+		attr.Files = append(attr.Files, spawn.Null)
 	}
 	return attr
+}
+
+// openNull opens the null device for those who do not do it in the child. release is to
+// be called after the start. Where there is none, it leaves the child without.
+func openNull(attr *syscall.ProcAttr) (release func(), err error) {
+	release = func() {}
+	if !slices.Contains(attr.Files, spawn.Null) {
+		return release, nil
+	}
+	fd := ^uintptr(0)
+	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	switch {
+	case err == nil:
+		fd = f.Fd()
+		release = func() { f.Close() }
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, &Error{Op: "start", Err: err}
+	}
+	for i, file := range attr.Files {
+		if file == spawn.Null {
+			attr.Files[i] = fd
+		}
+	}
+	return release, nil
 }
 
 func newProcess(pid int, b backend) *process {

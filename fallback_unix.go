@@ -44,8 +44,15 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	}
 	defer w.Close()
 	sysattr := attr.procAttr()
+	closeNull, err := openNull(sysattr)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	defer closeNull()
+	given := len(sysattr.Files)
 	addLifeline(sysattr, w, attr.InheritDescriptors)
-	path, putBack := aside(name, len(attr.Files), sysattr.Files)
+	path, putBack := aside(name, given, sysattr.Files)
 	defer putBack()
 	var pid int
 	release, err := arrange(attr.Sys, func() (err error) {
@@ -66,12 +73,9 @@ func startFallback(name string, argv []string, attr *Attr) (*process, error) {
 	return p, p.adopt(func() error { b.watch(p); return nil }, nil)
 }
 
-// addLifeline gives the child the pipe: as the first number after its files that is
-// none of 0 to 2 and, if it inherits, of no descriptor that it is to have.
+// addLifeline gives the child the pipe: as the first number after its files that is,
+// if it inherits, of no descriptor that it is to have.
 func addLifeline(sysattr *syscall.ProcAttr, w *os.File, inherits bool) {
-	for len(sysattr.Files) < 3 {
-		sysattr.Files = append(sysattr.Files, ^uintptr(0))
-	}
 	for inherits && inheritable.Is(len(sysattr.Files)) {
 		sysattr.Files = append(sysattr.Files, uintptr(len(sysattr.Files))) // itself
 	}

@@ -70,12 +70,21 @@ const (
 )
 
 func startKqueue(name string, argv []string, attr *Attr) (*process, error) {
+	if err := attr.terminalError(name); err != nil {
+		return nil, err
+	}
 	if err := exits.Reserve(); err != nil {
 		return nil, &Error{Op: "start", Err: err}
 	}
 	sysattr := attr.procAttr()
+	closeNull, err := openNull(sysattr)
+	if err != nil {
+		exits.Release()
+		return nil, err
+	}
+	defer closeNull()
 	var pid int
-	_, err := arrange(attr.Sys, func() (err error) {
+	_, err = arrange(attr.Sys, func() (err error) {
 		pid, _, err = syscall.StartProcess(name, argv, sysattr)
 		return err
 	})

@@ -162,15 +162,23 @@ func startPidfd(name string, argv []string, attr *Attr) (*process, error) {
 func (b *pidfd) spawn(name string, argv []string, attr *Attr) (pid int, err error) {
 	sys, sysattr := attr.Sys, attr.procAttr()
 	by, around := spawner(spawnChild), arranger(arrangeOn)
+	if err := attr.terminalError(name); err != nil {
+		return 0, err
+	}
 	if attr.Private {
-		if err := attr.terminalError(name); err != nil {
-			return 0, err
-		}
 		if !spawn.Covers(sysattr) {
 			missing := unsupported("Attr.Private with " + spawn.Uncovered(sys))
 			return 0, &Error{Op: "start", Err: missing}
 		}
 		by, around = b.private(sys)
+	}
+	if sys != nil && sys.Chroot != "" {
+		// Where the child would open the null device there is another one, or none.
+		release, err := openNull(sysattr)
+		if err != nil {
+			return 0, err
+		}
+		defer release()
 	}
 	spare := -1 // for a caller who asked for a pidfd, too, and owns it
 	if sys != nil && sys.PidFD != nil {

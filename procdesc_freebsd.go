@@ -25,10 +25,10 @@ func start(name string, argv []string, attr *Attr, set settings) (*process, erro
 		if sysattr := attr.procAttr(); spawn.Covers(sysattr) {
 			return startProcdesc(name, argv, attr, sysattr)
 		}
+		if err := attr.terminalError(name); err != nil {
+			return nil, err
+		}
 		if extra := attr.extra(); extra != "" {
-			if err := attr.terminalError(name); err != nil {
-				return nil, err
-			}
 			missing := unsupported(extra + " with " + spawn.Uncovered(attr.Sys))
 			return nil, &Error{Op: "start", Err: missing}
 		}
@@ -125,6 +125,11 @@ type procdesc struct {
 }
 
 func startProcdesc(name string, argv []string, attr *Attr, sysattr *syscall.ProcAttr) (*process, error) {
+	closeNull, err := openNull(sysattr)
+	if err != nil {
+		return nil, err
+	}
+	defer closeNull()
 	if !attr.Tree {
 		return startInTree(name, argv, attr, sysattr, nil)
 	}

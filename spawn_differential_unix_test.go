@@ -31,6 +31,9 @@ type spec struct {
 func (c spec) String() string {
 	var files []int
 	for _, f := range c.attr.Files {
+		if f == ward.Closed {
+			f = nil
+		}
 		files = append(files, int(f.Fd()))
 	}
 	return fmt.Sprintf("%s %q in %q, files %d, %+v", c.name, c.argv, c.attr.Dir, files, c.attr.Sys)
@@ -46,8 +49,26 @@ type way struct {
 	inherits bool // all do that have not the close-on-exec flag
 }
 
+// startOS gives the child what the package does of itself.
 func startOS(c spec) (pid int, end func(), err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer null.Close()
 	attr := c.attr
+	attr.Files = slices.Clone(attr.Files)
+	for i, f := range attr.Files {
+		switch {
+		case f == ward.Closed:
+			attr.Files[i] = nil
+		case f == nil && i < 3:
+			attr.Files[i] = null
+		}
+	}
+	for len(attr.Files) < 3 {
+		attr.Files = append(attr.Files, null)
+	}
 	p, err := os.StartProcess(c.name, c.argv, &os.ProcAttr{
 		Dir: attr.Dir, Env: attr.Env, Files: attr.Files, Sys: attr.Sys,
 	})
@@ -107,7 +128,9 @@ func descriptor(key string) (fd int, ok bool) {
 func strays(report map[string]string, files []*os.File) (lines []string) {
 	for key, target := range report {
 		fd, ok := descriptor(key)
-		if ok && fd >= ownDescriptors && (fd >= len(files) || files[fd] == nil) {
+		given := ok && fd < len(files) && files[fd] != nil && files[fd] != ward.Closed
+		standard := ok && fd < 3 && (fd >= len(files) || files[fd] == nil)
+		if ok && fd >= ownDescriptors && !given && !standard {
 			lines = append(lines, fmt.Sprintf("stray descriptor %d, %s", fd, target))
 		}
 	}
@@ -194,8 +217,11 @@ func (s *stage) spec() spec {
 	}
 	for range rand.IntN(8) {
 		f := s.files[rand.IntN(len(s.files))]
-		if oneIn(5) {
+		switch {
+		case oneIn(5):
 			f = nil
+		case oneIn(8):
+			f = ward.Closed
 		}
 		c.attr.Files = append(c.attr.Files, f)
 	}
@@ -318,7 +344,7 @@ func TestNoStrayDescriptorReachesTheChild(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
 	s := newStage(t)
 	for _, files := range [][]*os.File{
-		nil, {s.files[0]}, {nil, s.high}, {nil, nil, s.high, s.high},
+		nil, {s.files[0]}, {nil, s.high}, {ward.Closed, nil, s.high, s.high}, {nil, ward.Closed, ward.Closed},
 	} {
 		for _, w := range ways {
 			if !w.closes {

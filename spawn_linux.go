@@ -3,6 +3,7 @@ package ward
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -44,6 +45,8 @@ func (a *Attr) startError(name string, err error) error {
 	switch err := err.(type) {
 	case *spawn.Error:
 		return a.childError(name, err)
+	case *Error:
+		return err
 	case *fs.PathError:
 		return err
 	case syscall.Errno:
@@ -65,7 +68,13 @@ func spawnStd(name string, argv []string, attr *syscall.ProcAttr, how spawn.How)
 	sys.PidFD = &fd
 	std := *attr
 	std.Sys = &sys
-	path, release := aside(name, len(attr.Files), attr.Files)
+	std.Files = slices.Clone(attr.Files)
+	closeNull, err := openNull(&std)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer closeNull()
+	path, release := aside(name, len(std.Files), std.Files)
 	defer release()
 	err = onStandardThread(how.ParentThread, func() (err error) {
 		pid, _, err = syscall.StartProcess(path, argv, &std)

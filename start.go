@@ -202,6 +202,13 @@ func startProcess(name string, argv []string, attr *Attr) (*process, error) {
 	return p, nil
 }
 
+// Closed in Attr.Files has the child begin without an open descriptor of that number. It
+// is no file, and good for nothing else.
+var Closed = new(os.File)
+
+// standardFiles is how many descriptors are the null device if they are not given.
+const standardFiles = 3
+
 // startOp is the Op of an error of os.StartProcess that concerns the program.
 const startOp = "fork/exec"
 

@@ -27,8 +27,8 @@ func (a *Attr) root() string {
 
 func isNotDirectory(err error) bool { return err == syscall.ENOTDIR }
 
-// terminalError is what package syscall says of a terminal that the child cannot have. A
-// start that does not come to that, or with more files than a's, has to say it itself.
+// terminalError is what package syscall says of a terminal that the child cannot have, if
+// it has only a's files.
 func (a *Attr) terminalError(name string) error {
 	var text string
 	switch sys := a.Sys; {

@@ -60,10 +60,11 @@ type waitobj struct {
 }
 
 func startWaitobj(name string, argv []string, attr *Attr, set settings) (*process, error) {
-	sysattr, err := windowsAttr(attr)
+	sysattr, closeNull, err := windowsAttr(attr)
 	if err != nil {
-		return nil, &Error{Op: "start", Err: err}
+		return nil, err
 	}
+	defer closeNull()
 	b := &waitobj{breakable: creationFlags(attr.Sys)&windows.CREATE_NEW_PROCESS_GROUP != 0}
 	if attr.Tree || attr.KillOnParentExit {
 		if b.job, err = newJob(attr); err != nil {
@@ -241,13 +242,17 @@ func (b *waitobj) releaseJob() {
 	}
 }
 
-// windowsAttr is attr in the form that syscall.StartProcess takes.
-func windowsAttr(a *Attr) (*syscall.ProcAttr, error) {
+// windowsAttr is attr in the form that syscall.StartProcess takes. release is to be called
+// after the start.
+func windowsAttr(a *Attr) (attr *syscall.ProcAttr, release func(), err error) {
 	env, err := a.environ()
 	if err != nil {
-		return nil, err
+		return nil, nil, &Error{Op: "start", Err: err}
 	}
-	attr := a.procAttr()
+	attr = a.procAttr()
+	if release, err = openNull(attr); err != nil {
+		return nil, nil, err
+	}
 	attr.Env = env
 	for i, f := range attr.Files {
 		if f == uintptr(windows.InvalidHandle) {
@@ -256,10 +261,7 @@ func windowsAttr(a *Attr) (*syscall.ProcAttr, error) {
 			attr.Files[i] = 0
 		}
 	}
-	for len(attr.Files) < 3 { // StartProcess insists on
-		attr.Files = append(attr.Files, 0)
-	}
-	return attr, nil
+	return attr, release, nil
 }
 
 func creationFlags(sys *syscall.SysProcAttr) uint32 {

@@ -73,6 +73,9 @@ func (p *program) runApart(m maker) (pid, pidfd int, err error) {
 	p.between = process{}
 	p.ready()
 	s.report = report
+	if p.told > 0 {
+		p.steps[p.told].args[2] = uintptr(unsafe.Pointer(&report.table))
+	}
 	p.first.pidfd = uint64(uintptr(unsafe.Pointer(&p.between.pidfd)))
 	c := &p.branched
 	c.flags |= unix.CLONE_VFORK | unix.CLONE_PARENT | unix.CLONE_FILES | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND | unix.CLONE_PARENT_SETTID

@@ -7,8 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// none is where there is no descriptor.
-const none = -1
+// none is where there is no descriptor, and null where the null device is to be.
+const (
+	none = -1
+	null = -2
+)
 
 // keepProgram has the child keep, until its exec, the file whose descriptor the
 // program's path names: a number beyond the child's own files, which as with package
@@ -48,9 +51,12 @@ const closed = ^uintptr(0)
 func (p *script) setSources(files []uintptr) {
 	p.sources = p.sources[:0]
 	for _, fd := range files {
-		source := -1
-		if fd != closed {
-			source = int(fd)
+		source := int(fd)
+		switch fd {
+		case closed:
+			source = none
+		case Null:
+			source = null
 		}
 		p.sources = append(p.sources, source)
 	}

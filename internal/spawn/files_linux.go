@@ -4,6 +4,8 @@ package spawn
 
 import (
 	"os"
+	"slices"
+	"unsafe"
 
 	"github.com/wardproc/ward/internal/probe"
 	"golang.org/x/sys/unix"
@@ -45,7 +47,7 @@ func (p *program) takeTable(files []uintptr, copyFiles bool, paths ...string) {
 func tableEnd(files []uintptr) int {
 	end := 0
 	for _, fd := range files {
-		if fd != closed {
+		if fd != closed && fd != Null {
 			end = max(end, int(fd)+1)
 		}
 	}
@@ -134,11 +136,36 @@ func sharesPIDNamespace() bool {
 func (p *program) placeFiles() {
 	p.moveFiles(0)
 	if p.inherits {
-		p.closeStandard()
-		return // the exec closes the rest
+		p.closeStandard() // the exec closes the rest
+	} else {
+		p.closeOthers(p.kept)
 	}
-	p.closeOthers(p.kept)
+	p.openNull()
 }
+
+var nullDevice = []byte("/dev/null\x00")
+
+// openNull opens the null device where the child is to find it. All others of the
+// child's files are in their places, so that the lowest free number is known. Where
+// there is no null device nothing is open.
+func (p *program) openNull() {
+	if !slices.Contains(p.sources, null) {
+		return
+	}
+	first := slices.IndexFunc(p.sources, func(source int) bool { return source < 0 })
+	p.add("openat", wantAnything, unix.SYS_OPENAT, noFolder, uintptr(unsafe.Pointer(&nullDevice[0])), unix.O_RDWR)
+	for i, source := range p.sources {
+		if source == null && i != first {
+			p.add("dup3", wantAnything, unix.SYS_DUP3, uintptr(first), uintptr(i), 0)
+		}
+	}
+	if p.sources[first] != null {
+		p.add("close", wantAnything, unix.SYS_CLOSE, uintptr(first))
+	}
+}
+
+// noFolder is AT_FDCWD of openat(2), without effect on a path that begins with /.
+const noFolder = ^uintptr(99)
 
 // lastFile is the highest descriptor of close_range(2).
 const lastFile = ^uintptr(0)

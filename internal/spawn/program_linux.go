@@ -98,6 +98,9 @@ func (p *program) build(m maker, name string, argv []string, attr *syscall.ProcA
 	} else {
 		p.takeTable(attr.Files, copyFiles, name, attr.Dir, sys.Chroot)
 	}
+	if p.apart && !p.inherits && withoutClone3.Load() {
+		p.tellTable()
+	}
 	own := 0
 	if sys.Setsid {
 		p.add("setsid", wantSuccess, unix.SYS_SETSID)
@@ -177,6 +180,7 @@ func (p *program) reset() {
 	p.place.args, p.branched = cloneArgs{}, cloneArgs{}
 	p.apart, p.branches = false, false
 	p.exited, p.cancel = nil, nil
+	p.told = 0
 	p.shared, p.parent, p.first = &p.place, nil, &p.place.args
 	p.firstPID, p.pid, p.parentStep, p.keepsKill = nil, nil, nil, false
 }

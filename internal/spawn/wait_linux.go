@@ -47,7 +47,7 @@ const (
 
 	// morePlaces are those beyond the number of processors, and placesBesideHung are all
 	// while there are starts that hang.
-	morePlaces       = 2
+	morePlaces       = 1
 	placesBesideHung = 2
 
 	// glances is how often the word of a start is looked at in as much time as that
@@ -182,10 +182,12 @@ func (p *program) killWhenCanceled() {
 	p.cancel.Killed = !child.Lost() && pidfds.Signal(child.FD, unix.SIGKILL) == nil
 }
 
-// child reports false if the child is yet to be made by a process in between.
+// child reports false if the child is yet to be made by a process in between. A pidfd may
+// be that of a clone which fails in the end. A number shows that it has not, as does the
+// child itself where clone(2) tells no number before the exec.
 func (p *program) child() (d pidfds.Descriptor, made bool) {
 	fd, pid := atomic.LoadInt32(&p.shared.pidfd), atomic.LoadInt32(p.pid)
-	if fd == none || pid == 0 {
+	if fd == none || pid == 0 && atomic.LoadUint64(&p.shared.report.table) == 0 {
 		return d, false
 	}
 	return pidfds.Own(int(fd), int(pid)), true
