@@ -20,11 +20,12 @@ func (c *Cmd) startCopying() {
 	if len(c.streams) == 0 {
 		return
 	}
-	c.copying = &copying{done: make(chan struct{})}
+	c.copying = &copying{done: make(chan struct{}), err: c.drained}
 	for _, s := range c.streams {
 		c.copying.running = append(c.copying.running, s.name)
 	}
 	for _, s := range c.streams {
+		s.open()
 		go func() { c.copying.ended(s.name, s.copy()) }()
 	}
 	c.streams = nil

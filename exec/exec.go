@@ -76,11 +76,11 @@ type Cmd struct {
 	ctx     context.Context
 	started int32 // atomic, and no atomic.Bool, as a Cmd may be copied before
 
-	null        *os.File    // for what is nil of Stdin, Stdout and Stderr
 	childFiles  []io.Closer // given to the child and closed after its start
 	parentFiles []io.Closer // our ends of the pipes
 	streams     []stream    // to be copied while the child runs
 
+	drained error        // of what was copied after the exit
 	copying *copying     // nil if there are no streams
 	watch   *watch       // nil if there is nothing to do when ctx ends
 	wait    func() error // nil before the start

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	osexec "os/exec"
@@ -112,4 +113,33 @@ func TestInputThatIsNotReadIsNoError(t *testing.T) {
 	cmd := command(t, "exit", "0")
 	cmd.Stdin = rand.NewChaCha8([32]byte{}) // endless
 	check(t, cmd.Run())
+}
+
+// TestOutputToAWriterThatTakesTheDescriptor has a child that knows nothing of EAGAIN.
+func TestOutputToAWriterThatTakesTheDescriptor(t *testing.T) {
+	out := new(descriptorTaker)
+	cmd := command(t, "write", "200000", "0", "0")
+	cmd.Stdout = out
+	check(t, cmd.Run())
+	if out.n != 200000 {
+		t.Errorf("%d bytes of 200000 have come", out.n)
+	}
+}
+
+// A descriptorTaker asks for the descriptor of what it reads from, as a writer may that
+// hands it to a system call.
+type descriptorTaker struct{ n int64 }
+
+func (w *descriptorTaker) Write(p []byte) (int, error) {
+	w.n += int64(len(p))
+	return len(p), nil
+}
+
+func (w *descriptorTaker) ReadFrom(r io.Reader) (n int64, err error) {
+	if f, ok := r.(interface{ Fd() uintptr }); ok {
+		f.Fd()
+	}
+	n, err = io.Copy(io.Discard, struct{ io.Reader }{r})
+	w.n += n
+	return n, err
 }

@@ -1,16 +1,39 @@
 package exec
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
+
+	"github.com/wardproc/ward"
 )
 
 // A stream is one pipe that a goroutine copies while the child runs.
 type stream struct {
 	name string
-	copy func() error
+	copy func() error // nil for a cheap pipe before open
+
+	pipe   *cheapPipe // nil if it is none
+	output io.Writer  // for a cheap pipe
+}
+
+// open has a cheap pipe be copied.
+func (s *stream) open() {
+	if s.pipe == nil {
+		return
+	}
+	parent, err := s.pipe.open()
+	s.copy = func() error {
+		if err == nil {
+			_, err = io.Copy(s.output, parent)
+		}
+		s.pipe.Close()
+		return err
+	}
 }
 
 // StdinPipe returns a pipe to the child's standard input. Wait closes it after
@@ -84,17 +107,17 @@ func (c *Cmd) pipe(d direction, open opener) (child, parent *os.File, err error)
 
 func (c *Cmd) childStdin() (*os.File, error) {
 	if c.Stdin == nil {
-		return c.nullDevice()
+		return nil, nil // the null device
 	}
 	if f, ok := c.Stdin.(*os.File); ok {
-		return f, nil
+		return given(f), nil
 	}
 	// Stdin's WriteTo gets our end and may give it to another child.
 	child, parent, err := c.pipe(toChild, os.Pipe)
 	if err != nil {
 		return nil, err
 	}
-	c.streams = append(c.streams, stream{"stdin", func() error {
+	c.streams = append(c.streams, stream{name: "stdin", copy: func() error {
 		_, err := io.Copy(parent, c.Stdin)
 		if isUnread(err, parent) {
 			err = nil
@@ -137,34 +160,71 @@ func same(a, b io.Writer) bool {
 
 func (c *Cmd) childOutput(name string, output io.Writer) (*os.File, error) {
 	if output == nil {
-		return c.nullDevice()
+		return nil, nil // the null device
 	}
 	if f, ok := output.(*os.File); ok {
-		return f, nil
+		return given(f), nil
 	}
-	child, parent, err := c.pipe(fromChild, streamPipe)
+	if !neverBlocks(output) {
+		child, parent, err := c.pipe(fromChild, os.Pipe)
+		if err != nil {
+			return nil, err
+		}
+		c.streams = append(c.streams, stream{name: name, copy: func() error {
+			_, err := io.Copy(output, parent)
+			parent.Close() // the child is to notice when output has failed
+			return err
+		}})
+		return child, nil
+	}
+	pipe, child, err := newCheapPipe()
 	if err != nil {
 		return nil, err
 	}
-	c.streams = append(c.streams, stream{name, func() error {
-		_, err := io.Copy(output, parent)
-		parent.Close() // the child is to notice when output has failed
-		return err
-	}})
+	c.childFiles = append(c.childFiles, child)
+	c.parentFiles = append(c.parentFiles, pipe)
+	c.streams = append(c.streams, stream{name: name, pipe: pipe, output: output})
 	return child, nil
 }
 
-// nullDevice is one file for input and output: to open it takes time.
-func (c *Cmd) nullDevice() (*os.File, error) {
-	if c.null != nil {
-		return c.null, nil
+// neverBlocks reports whether an output is known to take all that it gets at once, and
+// to do nothing with the descriptor of what it reads from.
+func neverBlocks(output io.Writer) bool {
+	switch output.(type) {
+	case *bytes.Buffer, *strings.Builder, *prefixSuffixSaver:
+		return true
 	}
-	f, err := openNull()
-	if err == nil {
-		c.null = f
-		c.childFiles = append(c.childFiles, f)
+	return false
+}
+
+// isBrief reports whether all that is copied can wait for the child's exit for a moment.
+func (c *Cmd) isBrief() bool {
+	return !slices.ContainsFunc(c.streams, func(s stream) bool { return s.pipe == nil })
+}
+
+// drain copies what a child has left that has ended.
+func (c *Cmd) drain() {
+	c.streams = slices.DeleteFunc(c.streams, func(s stream) bool {
+		if s.pipe == nil {
+			return false
+		}
+		ended, err := s.pipe.drain(s.output)
+		if ended {
+			s.pipe.Close()
+		}
+		if c.drained == nil {
+			c.drained = err
+		}
+		return ended
+	})
+}
+
+// given is a file of the caller's: one that is nil is closed, as in os/exec.
+func given(f *os.File) *os.File {
+	if f == nil {
+		return ward.Closed
 	}
-	return f, err
+	return f
 }
 
 func closeAll(files *[]io.Closer) {

@@ -51,7 +51,7 @@ func (c *Cmd) finish() error {
 // WaitDelay. When canceled is closed, what is left of a tree is to end.
 func (c *Cmd) finishCopying(delay *time.Timer, canceled <-chan struct{}) error {
 	if c.copying == nil {
-		return nil
+		return c.drained
 	}
 	select {
 	case <-c.copying.done:
