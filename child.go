@@ -17,11 +17,15 @@ import (
 
 // procAttr is attr in the form that syscall.StartProcess takes.
 func (a *Attr) procAttr() *syscall.ProcAttr {
-	attr := &syscall.ProcAttr{Dir: a.Dir, Env: a.Env, Sys: a.Sys}
+	own := new(struct {
+		attr  syscall.ProcAttr
+		files [standardFiles + 1]uintptr // usually enough, also for a pipe
+	})
+	attr := &own.attr
+	*attr = syscall.ProcAttr{Dir: a.Dir, Env: a.Env, Sys: a.Sys, Files: own.files[:0]}
 	if attr.Env == nil {
 		attr.Env = os.Environ()
 	}
-	attr.Files = make([]uintptr, 0, max(len(a.Files), standardFiles)+1)
 	for i, f := range a.Files {
 		fd := ^uintptr(0)
 		switch {

@@ -291,18 +291,20 @@ const waitOptions = unix.WEXITED | unix.WNOHANG | unix.WALL
 // this program the child runs while a tracer outside holds the zombie. It is bare where
 // the caller goes on otherwise.
 func takeZombie(pid int, wait func(*pidfds.Siginfo, *syscall.Rusage) error) (*State, error) {
-	s := &State{pid: pid, hasUsage: true}
-	var info pidfds.Siginfo
-	switch err := wait(&info, &s.usage); {
+	z := new(struct {
+		state State
+		info  pidfds.Siginfo
+	})
+	switch err := wait(&z.info, &z.state.usage); {
 	case err == unix.ECHILD:
 		return nil, err
 	case err != nil:
 		return nil, os.NewSyscallError("waitid", err)
-	case !info.Exited():
+	case !z.info.Exited():
 		return nil, ErrRunning
 	}
-	s.status = info.WaitStatus()
-	return s, nil
+	z.state.pid, z.state.hasUsage, z.state.status = pid, true, z.info.WaitStatus()
+	return &z.state, nil
 }
 
 // recover reads the status that other code, or the kernel itself where SIGCHLD

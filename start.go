@@ -9,12 +9,19 @@ import (
 )
 
 // Attr holds the attributes of a new process. The zero Attr, or a nil one,
-// starts it with the program's own environment and directory and no files.
+// starts it with the program's own environment and directory and the null device as
+// standard input, output and error.
 type Attr struct {
 	// Dir, Env, Files and Sys are those of [os.ProcAttr]: the working
 	// directory, the environment (the program's own if nil), the open files
-	// with their index as descriptor number (a nil entry is a closed one), and
-	// whatever else the system offers. Start does not change *Sys.
+	// with their index as descriptor number, and whatever else the system offers.
+	// Start does not change *Sys.
+	//
+	// Unlike with os.ProcAttr, the files 0 to 2 are the null device, opened for reading
+	// and writing, where Files is too short or nil: a child that begins without them
+	// takes the first file it opens for its standard error. Where the system has no null
+	// device they are closed. [Closed] asks for a closed one. From 3 on a nil entry is a
+	// closed one.
 	//
 	// A child that a spawn program starts (see Capabilities) has no open descriptor
 	// but Files, not even one without the close-on-exec flag: see InheritDescriptors.

@@ -63,7 +63,8 @@ type samples map[string][]float64
 
 var (
 	bothLibraries = []string{osExecName, wardName}
-	allLibraries  = []string{osExecName, wardName, peerName}
+	withPeer      = []string{osExecName, wardName, peerName}
+	allLibraries  = []string{osExecName, wardName, peerName, partsName, vforkName}
 )
 
 // allCases lists the cases in the order of the table, which is that of the
@@ -71,7 +72,7 @@ var (
 // all the time.
 func allCases() []*benchCase {
 	return []*benchCase{
-		rateCase(), privateCase(), runCase(), outputCase(), printCase(), latencyCase(), allocsCase(), filesCase(),
+		rateCase(), onceCase(), privateCase(), runCase(), outputCase(), printCase(), latencyCase(), allocsCase(), filesCase(),
 		thiefCase(), liveCase(), setCase(), reaperCase(), heapCase(),
 	}
 }

@@ -17,7 +17,7 @@ func liveCase() *benchCase {
 		name:      "live",
 		about:     "-live children at once, a goroutine in Wait for each",
 		title:     "%n live children, a goroutine in Wait for each",
-		libraries: allLibraries,
+		libraries: withPeer,
 		sizes: func(o options, p programs) ([]int, []string) {
 			sizes, notes := capSizes("live", o.Live, liveLimits(p))
 			return append([]int{0}, sizes...), notes

@@ -14,7 +14,12 @@ const (
 	osExecName = "os/exec"
 	wardName   = "ward"
 	peerName   = "C"
+	partsName  = "C parts" // with all that ward needs, and no wait for the exec
+	vforkName  = "C vfork"
 )
+
+// isPeer tells the sides of the C program.
+func isPeer(lib string) bool { return lib == peerName || lib == partsName || lib == vforkName }
 
 // A child is what a library's start returns: an *exec.Cmd or a ward.Handle. It
 // has no methods of its own because wrapping either would add an allocation to

@@ -106,7 +106,7 @@ func measureIn(ctx context.Context, o options, dir string) (*report, error) {
 		return nil, err
 	}
 	r := &report{Machine: describeMachine(), Options: o, Children: p.About}
-	if slices.Contains(o.Libraries, peerName) {
+	if slices.ContainsFunc(o.Libraries, isPeer) {
 		if b.peer, err = buildPeer(ctx, dir); err != nil {
 			r.Notes = append(r.Notes, fmt.Sprintf("no column for C: %v", err))
 		}

@@ -54,7 +54,7 @@ func TestOneListDoesNotChangeTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{osExecName, wardName, peerName}; !reflect.DeepEqual(o.Libraries, want) {
+	if want := []string{osExecName, wardName, peerName, partsName, vforkName}; !reflect.DeepEqual(o.Libraries, want) {
 		t.Errorf("libraries are %v, want %v", o.Libraries, want)
 	}
 }

@@ -26,7 +26,7 @@ func buildPeer(ctx context.Context, dir string) (string, error) {
 	if err := os.WriteFile(source, spawnSource, 0o600); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, compiler, "-O2", "-o", peer, source).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, compiler, "-O2", "-pthread", "-o", peer, source).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w: %s", compiler, err, firstLine(out))
 	}
 	return peer, nil

@@ -35,15 +35,23 @@ func TestPeerMeasures(t *testing.T) {
 	if b.peer, err = buildPeer(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]string{"rate": {"rate"}, "live": {"start", "churn", "reap"}} {
-		c := cell{Case: name, Size: 4, Library: peerName, Time: 20 * time.Millisecond, Programs: p}
+	for _, test := range []struct {
+		name, library string
+		metrics       []string
+	}{
+		{"rate", peerName, []string{"rate"}},
+		{"once", partsName, []string{"rate"}},
+		{"once", vforkName, []string{"rate"}},
+		{"live", peerName, []string{"start", "churn", "reap"}},
+	} {
+		c := cell{Case: test.name, Size: 4, Library: test.library, Time: 20 * time.Millisecond, Programs: p}
 		got, err := b.measure(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, metric := range want {
+		for _, metric := range test.metrics {
 			if len(got[metric]) == 0 || got[metric][0] <= 0 {
-				t.Errorf("%s: samples of %s are %v", name, metric, got[metric])
+				t.Errorf("%s of %s: samples of %s are %v", test.name, test.library, metric, got[metric])
 			}
 		}
 	}

@@ -10,9 +10,9 @@ import (
 
 // sampleReport is a report of two cases with figures that are easy to check.
 func sampleReport() *report {
-	rate := &group{bc: rateCase(), size: 8, libraries: allLibraries}
-	none := &group{bc: liveCase(), size: 0, libraries: allLibraries}
-	live := &group{bc: liveCase(), size: 8000, libraries: allLibraries}
+	rate := &group{bc: rateCase(), size: 8, libraries: withPeer}
+	none := &group{bc: liveCase(), size: 0, libraries: withPeer}
+	live := &group{bc: liveCase(), size: 8000, libraries: withPeer}
 	thief := &group{bc: thiefCase(), size: 5000, libraries: bothLibraries}
 	groups := []*group{rate, none, live, thief}
 	runs := []run{

@@ -27,7 +27,7 @@ func groupsOf(o options, p programs, peer string) (groups []*group, notes []stri
 		sizes, said := bc.sizes(o, p)
 		notes = append(notes, said...)
 		libs := slices.DeleteFunc(slices.Clone(bc.libraries), func(lib string) bool {
-			return !slices.Contains(o.Libraries, lib) || lib == peerName && peer == ""
+			return !slices.Contains(o.Libraries, lib) || isPeer(lib) && peer == ""
 		})
 		for _, size := range sizes {
 			groups = append(groups, &group{bc: bc, size: size, libraries: libs, failed: map[string]bool{}})

@@ -108,8 +108,8 @@ func TestGroupsWithoutPeerLeaveItsColumnOut(t *testing.T) {
 		t.Errorf("groups are %+v, want two with %v", groups, bothLibraries)
 	}
 	groups, _ = groupsOf(o, programs{Small: true}, "/peer")
-	if !slices.Equal(groups[0].libraries, allLibraries) {
-		t.Errorf("libraries are %v, want %v", groups[0].libraries, allLibraries)
+	if !slices.Equal(groups[0].libraries, withPeer) {
+		t.Errorf("libraries are %v, want %v", groups[0].libraries, withPeer)
 	}
 }
 

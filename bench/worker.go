@@ -21,7 +21,7 @@ type bench struct {
 
 // measure runs the worker or the C program for one cell.
 func (b *bench) measure(ctx context.Context, c cell) (samples, error) {
-	if c.Library == peerName {
+	if isPeer(c.Library) {
 		out, err := output(exec.CommandContext(ctx, b.peer, caseNamed(c.Case).peer(c)...))
 		if err != nil {
 			return nil, err

@@ -19,7 +19,7 @@ func selfBench(t *testing.T) *bench {
 
 // tinySizes are a size for each case that takes a moment.
 var tinySizes = map[string]int{
-	"rate": 2, "private": 2, "run": 2, "output": 2, "print": 2, "latency": 3, "allocs": 10, "files": 100, "heap": 16,
+	"rate": 2, "once": 2, "private": 2, "run": 2, "output": 2, "print": 2, "latency": 3, "allocs": 10, "files": 100, "heap": 16,
 	"thief": 80, "live": 5, "set": 5, "reaper": 5,
 }
 
@@ -31,7 +31,7 @@ func TestEachCaseMeasuresEachLibrary(t *testing.T) {
 	}
 	for _, bc := range allCases() {
 		for _, lib := range bc.libraries {
-			if lib == peerName {
+			if isPeer(lib) {
 				continue
 			}
 			t.Run(bc.name+"/"+lib, func(t *testing.T) {

@@ -168,8 +168,7 @@ func makeChild(m maker, name string, argv []string, attr *syscall.ProcAttr, how 
 	pid, pidfd int, err error,
 ) {
 	pid, pidfd, err = attempt(m, name, argv, attr, how, !mayFetch(attr.Files, how.Inherits))
-	var failed *Error
-	if errors.As(err, &failed) && failed.Call == callFetch {
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Call == callFetch {
 		// It worked when it was tried. Now take the way that always does.
 		pid, pidfd, err = attempt(m, name, argv, attr, how, true)
 	}

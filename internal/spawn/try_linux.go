@@ -42,8 +42,8 @@ var works = probe.Probe{Try: func() error {
 // later, or an emulation that knows the calls but not all of their arguments. Then Works
 // asks again, and the standard library's way is to be tried.
 func Refused(err error) bool {
-	var failed *Error
-	if !errors.As(err, &failed) {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
 		return false
 	}
 	switch failed.Call {
