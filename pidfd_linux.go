@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -287,24 +288,26 @@ func (b *pidfd) reap(p *process) (*State, error) {
 // may be one that only __WALL finds.
 const waitOptions = unix.WEXITED | unix.WNOHANG | unix.WALL
 
+var siginfos = sync.Pool{New: func() any { return new(pidfds.Siginfo) }}
+
 // takeZombie returns what wait finds. The error is ErrRunning if that is nothing: to
 // this program the child runs while a tracer outside holds the zombie. It is bare where
 // the caller goes on otherwise.
 func takeZombie(pid int, wait func(*pidfds.Siginfo, *syscall.Rusage) error) (*State, error) {
-	z := new(struct {
-		state State
-		info  pidfds.Siginfo
-	})
-	switch err := wait(&z.info, &z.state.usage); {
+	s := &State{pid: pid, hasUsage: true}
+	info := siginfos.Get().(*pidfds.Siginfo)
+	defer siginfos.Put(info)
+	*info = pidfds.Siginfo{}
+	switch err := wait(info, &s.usage); {
 	case err == unix.ECHILD:
 		return nil, err
 	case err != nil:
 		return nil, os.NewSyscallError("waitid", err)
-	case !z.info.Exited():
+	case !info.Exited():
 		return nil, ErrRunning
 	}
-	z.state.pid, z.state.hasUsage, z.state.status = pid, true, z.info.WaitStatus()
-	return &z.state, nil
+	s.status = info.WaitStatus()
+	return s, nil
 }
 
 // recover reads the status that other code, or the kernel itself where SIGCHLD
