@@ -39,7 +39,7 @@ func (c *census) run(n int) {
 // add starts a child that exits with the code, and counts it.
 func (c *census) add(code byte) {
 	path, argv, env := exiting(code)
-	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env})
+	h, err := childtest.StartProgram(path, argv, &ward.Attr{Env: env, Brief: code%2 == 0})
 	if err != nil {
 		childtest.Complain("Start: %v", err)
 	}

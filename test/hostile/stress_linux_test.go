@@ -79,7 +79,7 @@ func startInAStorm(n int) {
 				// New memory for each: the garbage collector is at work on it.
 				path, argv, env := exiting(code)
 				argv, env = append(argv, fmt.Sprint(i)), append(env, fmt.Sprint("I=", i))
-				attr := &ward.Attr{Env: env, Private: alsoPrivate && i%2 == 0}
+				attr := &ward.Attr{Env: env, Private: alsoPrivate && i%2 == 0, Brief: i%3 == 0}
 				h, err := childtest.StartProgram(path, argv, attr)
 				if err != nil {
 					childtest.Complain("start %d: %v", i, err)
