@@ -4,6 +4,7 @@ package exec_test
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 )
@@ -26,5 +27,18 @@ func TestCancelByNumberIsNoErrorOfAChildThatIsGone(t *testing.T) {
 	if err := <-canceled; err != syscall.ESRCH {
 		t.Fatalf("kill: %v", err)
 	}
+	check(t, cmd.Wait())
+}
+
+// TestCancelThatMissesTheChild returns what kill(2) has said in words of its own.
+func TestCancelThatMissesTheChild(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := commandContext(t, ctx, "exit", "0")
+	cmd.Cancel = func() error {
+		<-cmd.Handle().Done()
+		return fmt.Errorf("terminate: %w", syscall.Kill(cmd.Process.Pid, syscall.SIGTERM))
+	}
+	check(t, cmd.Start())
+	cancel()
 	check(t, cmd.Wait())
 }

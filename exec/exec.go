@@ -84,6 +84,7 @@ type Cmd struct {
 	copying *copying     // nil if there are no streams
 	watch   *watch       // nil if there is nothing to do when ctx ends
 	wait    func() error // nil before the start
+	origin  *Cmd         // that was started: this one may be a copy
 }
 
 // Command returns a Cmd for the program name, searched for as in os/exec.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/wardproc/ward"
@@ -23,6 +24,7 @@ type Process struct {
 	Pid int
 
 	handle ward.Handle
+	ended  atomic.Bool // before Release
 }
 
 var (
@@ -31,14 +33,17 @@ var (
 )
 
 // Wait waits for the exit, any number of times. After Release it returns
-// syscall.EINVAL.
+// syscall.EINVAL, or if the child had ended by then an error that wraps ECHILD.
 func (p *Process) Wait() (*ProcessState, error) {
 	if p.handle == nil {
-		return nil, errNotInitialized
+		return nil, os.NewSyscallError("wait", syscall.EINVAL)
 	}
 	state, err := p.handle.Wait(context.Background())
 	if errors.Is(err, ward.ErrClosed) {
 		err = syscall.EINVAL
+		if p.ended.Load() {
+			err = os.NewSyscallError("wait", noChild)
+		}
 	}
 	return state, err
 }
@@ -47,13 +52,21 @@ func (p *Process) Wait() (*ProcessState, error) {
 // gone, be it waited for or not.
 func (p *Process) Signal(sig os.Signal) error {
 	if p.handle == nil {
-		return errNotInitialized
+		return p.notStarted()
 	}
 	err := p.handle.Signal(sig)
 	if runtime.GOOS == "windows" && errors.Is(err, ward.ErrClosed) {
 		return syscall.EINVAL
 	}
-	return reason(err)
+	return p.reason(err)
+}
+
+// notStarted is the error of a Process that Start has not made.
+func (p *Process) notStarted() error {
+	if p.Pid == -1 {
+		return errReleased
+	}
+	return errNotInitialized
 }
 
 // Kill is Signal with os.Kill: the child alone, whatever Cmd.Tree is.
@@ -63,9 +76,19 @@ func (p *Process) Kill() error { return p.Signal(os.Kill) }
 // As in package os, Pid becomes -1, but for Windows.
 func (p *Process) Release() error {
 	if p.handle == nil {
-		return errNotInitialized
+		p.Pid = -1
+		return nil
+	}
+	ended := false
+	select {
+	case <-p.handle.Done():
+		ended = true
+	default:
 	}
 	err := p.handle.Close()
+	if err == nil {
+		p.ended.Store(ended)
+	}
 	if runtime.GOOS == "windows" {
 		if err != nil {
 			return syscall.EINVAL
@@ -81,7 +104,16 @@ func (p *Process) WithHandle(f func(handle uintptr)) error {
 	if p.handle == nil {
 		return os.ErrNoHandle
 	}
-	return reason(p.handle.WithHandle(f))
+	return p.reason(p.handle.WithHandle(f))
+}
+
+// reason is the function reason for a child that may have ended before it was released,
+// which comes first.
+func (p *Process) reason(err error) error {
+	if p.ended.Load() && errors.Is(err, ward.ErrClosed) {
+		return os.ErrProcessDone
+	}
+	return reason(err)
 }
 
 // reason returns err in the words of package os: the bare cause, on Windows with

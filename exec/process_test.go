@@ -94,10 +94,17 @@ func TestReleaseLetsGoOfTheChild(t *testing.T) {
 func TestProcessOfNobodyIsRefused(t *testing.T) {
 	p := new(exec.Process)
 	_, waitErr := p.Wait()
-	for name, err := range map[string]error{"Wait": waitErr, "Kill": p.Kill(), "Release": p.Release(), "WithHandle": p.WithHandle(nil)} {
+	for name, err := range map[string]error{"Wait": waitErr, "Kill": p.Kill(), "WithHandle": p.WithHandle(nil)} {
 		if err == nil {
 			t.Errorf("%s of a zero Process: no error", name)
 		}
+	}
+	// As in package os, where it makes of it a Process that is released.
+	if err := p.Release(); err != nil {
+		t.Errorf("Release of a zero Process: %v", err)
+	}
+	if err := p.Kill(); err == nil || err.Error() != "os: process already released" {
+		t.Errorf("Kill after Release of a zero Process: %v", err)
 	}
 	if h := new(exec.Cmd).Handle(); h != nil {
 		t.Errorf("Handle before Start: %v", h)
@@ -130,5 +137,36 @@ func TestAttributesAreThoseOfWard(t *testing.T) {
 				t.Errorf("KillTree: %v", err)
 			}
 		})
+	}
+}
+
+func TestReleaseAfterTheExitLeavesTheProcessDone(t *testing.T) {
+	cmd := command(t, "exit", "0")
+	check(t, cmd.Run())
+	p := cmd.Process
+	if err := p.Release(); err != nil && runtime.GOOS != "windows" {
+		t.Error(err)
+	}
+	if runtime.GOOS == "windows" {
+		return // where a released process is one that Wait has seen
+	}
+	for name, err := range map[string]error{
+		"Kill": p.Kill(), "Signal": p.Signal(os.Interrupt), "WithHandle": p.WithHandle(func(uintptr) {}),
+	} {
+		if err != os.ErrProcessDone {
+			t.Errorf("%s after Wait and Release: %v", name, err)
+		}
+	}
+	if _, err := p.Wait(); err == nil || errors.Is(err, syscall.EINVAL) {
+		t.Errorf("Wait after Wait and Release: %v", err)
+	}
+}
+
+func TestCopyOfACmdGetsTheState(t *testing.T) {
+	cmd := command(t, "exit", "3")
+	check(t, cmd.Start())
+	other := *cmd
+	if err := other.Wait(); err == nil || other.ProcessState == nil || other.ProcessState.ExitCode() != 3 {
+		t.Errorf("the copy's Wait: %v, %v", err, other.ProcessState)
 	}
 }

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,7 @@ func (c *Cmd) start(brief bool) error {
 		c.watch = &watch{exited: make(chan struct{}), done: make(chan struct{})}
 		c.watch.stop = context.AfterFunc(c.ctx, c.interrupt)
 	}
+	c.origin = c
 	c.wait = sync.OnceValue(c.finish)
 	return nil
 }
@@ -81,9 +83,22 @@ func (c *Cmd) startProcess(brief bool) (*Process, error) {
 		InheritDescriptors: true,
 	})
 	if err != nil {
-		return nil, err
+		return nil, startError(path, err)
 	}
 	return &Process{Pid: h.PID(), handle: h}, nil
+}
+
+// startError is err in the words of os/exec: what the system refuses, descriptors for
+// example, it refuses the start of the program.
+func startError(path string, err error) error {
+	failed, ok := errors.AsType[*ward.Error](err)
+	if !ok {
+		return err
+	}
+	if errno, ok := errnoOf(failed); ok && !errors.Is(err, errors.ErrUnsupported) {
+		return &fs.PathError{Op: "fork/exec", Path: path, Err: errno}
+	}
+	return err
 }
 
 // check returns the program's path, or why the command must not be started.

@@ -17,7 +17,11 @@ func (c *Cmd) Wait() error {
 	if c.wait == nil {
 		return errors.New("exec: not started")
 	}
-	return c.wait()
+	err := c.wait()
+	if c.origin != c {
+		c.ProcessState = c.origin.ProcessState
+	}
+	return err
 }
 
 // finish is Wait's work. It runs once.
@@ -166,8 +170,13 @@ func (c *Cmd) cancel() error {
 // missed reports whether err is what kill(2) says of a child that is gone. With
 // os/exec it is a zombie until Wait, and takes the signal.
 func (c *Cmd) missed(err error) bool {
-	gone := c.Process.handle.WithHandle(func(uintptr) {})
-	return errors.Is(gone, err) // os.ErrProcessDone is ESRCH, too, in ward
+	gone := c.Process.handle.WithHandle(func(uintptr) {}) // which is ESRCH, too, in ward
+	for ; err != nil; err = errors.Unwrap(err) {
+		if errors.Is(gone, err) {
+			return true
+		}
+	}
+	return false
 }
 
 // kill kills the child, and with Tree its descendants.

@@ -1,0 +1,7 @@
+package exec
+
+import "syscall"
+
+const noChild = syscall.ErrorString("no living children")
+
+func errnoOf(error) (error, bool) { return nil, false }
