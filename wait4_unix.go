@@ -19,7 +19,8 @@ import (
 // one that has exited it sees to it that the handle has the status, resource
 // usage included, and looks further. All else it returns as wait4(2) does:
 // arguments, results (-1 with an error) and errors are those of syscall.Wait4,
-// and children of os/exec are like any others to it.
+// and children of os/exec are like any others to it. Package wardunix has it with the
+// types of golang.org/x/sys/unix.
 //
 // To the caller it is as if other threads of the program waited for the
 // children of handles. Those that wait4(2) sees count as children: with WNOHANG
