@@ -39,7 +39,7 @@ func tryWait4(pid int) (*State, error) {
 		return nil, ErrStatusLost
 	case err != nil:
 		return nil, os.NewSyscallError("wait4", err)
-	case got == 0, !s.status.Exited() && !s.status.Signaled():
+	case got == 0, !wait4.Ended(s.status):
 		return nil, ErrRunning
 	}
 	return s, nil

@@ -135,7 +135,7 @@ func takeAny(pid, options int) (state *State, owner *process, starts []*startBat
 	if state.pid <= 0 {
 		return nil, nil, nil, err
 	}
-	if !state.status.Exited() && !state.status.Signaled() {
+	if !wait4.Ended(state.status) {
 		return state, children.find(state.pid), nil, nil // a stop, which nothing is to be done about
 	}
 	owner, starts = taken.add(state)

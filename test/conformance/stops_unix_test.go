@@ -5,6 +5,7 @@ package conformance_test
 import (
 	"context"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +24,23 @@ func init() {
 // stopped members when one exits whose parent is PID 1: setpgid(2).
 func TestWait4ReportsStopsOfStrangersOnly(t *testing.T) {
 	childtest.Report(t, &ward.Attr{Sys: &syscall.SysProcAttr{Setpgid: true}}, "stop and wait")
+}
+
+// isStop reports whether a child was stopped by SIGSTOP. On the BSDs package syscall takes
+// that for a continuation.
+func isStop(status syscall.WaitStatus) bool {
+	return status == 0x7f|syscall.WaitStatus(syscall.SIGSTOP)<<8
+}
+
+// isContinuation is WIFCONTINUED of each system's <sys/wait.h>.
+func isContinuation(status syscall.WaitStatus) bool {
+	switch runtime.GOOS {
+	case "freebsd", "dragonfly":
+		return status == syscall.WaitStatus(syscall.SIGCONT)
+	case "darwin", "ios":
+		return status == 0x7f|syscall.WaitStatus(syscall.SIGCONT)<<8
+	}
+	return status == 0xffff
 }
 
 func stopAndWait() {
@@ -46,13 +64,23 @@ func stopAndWait() {
 	}
 	syscall.Kill(pid, syscall.SIGSTOP)
 	var status syscall.WaitStatus
-	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED, nil); got != pid || err != nil || !status.Stopped() || status.StopSignal() != syscall.SIGSTOP {
+	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED, nil); got != pid || err != nil || !isStop(status) {
 		childtest.Complain("Wait4 = %d, %v, status %#x; want a stop of %d", got, err, status, pid)
 	}
 	h.Signal(syscall.SIGCONT)
 	syscall.Kill(pid, syscall.SIGCONT)
-	if got, err := ward.Wait4(-1, &status, syscall.WCONTINUED, nil); got != pid || err != nil || !status.Continued() {
+	if got, err := ward.Wait4(-1, &status, syscall.WCONTINUED, nil); got != pid || err != nil || !isContinuation(status) {
 		childtest.Complain("Wait4 = %d, %v, status %#x; want %d to continue", got, err, status, pid)
+	}
+	// The handle's child has continued, too.
+	for range 20 {
+		if got, err := ward.Wait4(h.PID(), nil, stops|syscall.WCONTINUED, nil); got > 0 {
+			childtest.Complain("Wait4 with a handle's child continued = %d, %v", got, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if state, err := h.TryWait(); err != ward.ErrRunning {
+		childtest.Complain("a child that has continued has ended: %v, %v", state, err)
 	}
 	w.Close()
 	if got, err := ward.Wait4(-1, &status, syscall.WUNTRACED|syscall.WCONTINUED, nil); got != pid || err != nil || status.ExitStatus() != 4 {
