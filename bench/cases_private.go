@@ -49,6 +49,27 @@ func measurePrivate(_ library, c cell) (samples, error) {
 	return s, nil
 }
 
+// privateLiveCase is liveCase with private children: what one more costs does not depend
+// on how many there are.
+func privateLiveCase() *benchCase {
+	bc := liveCase()
+	bc.name = "privatelive"
+	bc.about = "-live private children at once, a goroutine in Wait for each"
+	bc.title = "%n live private children, a goroutine in Wait for each"
+	bc.libraries, bc.peer = []string{wardName}, nil
+	bc.measure = func(_ library, c cell) (samples, error) {
+		return measureCrowd(privateLibrary{}, &goroutines{lib: privateLibrary{}}, c)
+	}
+	sizes := bc.sizes
+	bc.sizes = func(o options, p programs) ([]int, []string) {
+		if most, notes := privateCase().sizes(o, p); len(most) == 0 {
+			return nil, notes
+		}
+		return sizes(o, p)
+	}
+	return bc
+}
+
 type privateLibrary struct{ wardLibrary }
 
 func (privateLibrary) start(p program, argv []string, files []*os.File) (child, error) {
