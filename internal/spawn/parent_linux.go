@@ -120,6 +120,7 @@ type parentList struct {
 	live      map[int]*Parent                    // keeps the blocks in memory, too
 	lifeline  *lifeline                          // of parents to come
 	idleSince time.Time                          // when it had its last user
+	expiring  bool                               // expire will be called
 }
 
 // IsParent reports whether a child of this number is a Parent.
