@@ -21,6 +21,7 @@ import (
 )
 
 func init() {
+	selftest.Register("change cgroup", func(args []string) { changeCgroup(args[0], args[1]) })
 	selftest.Register("change", func(args []string) { changeAndCompare(args[0], args[1]) })
 }
 
@@ -236,7 +237,13 @@ func TestWait4TakesNoParent(t *testing.T) {
 
 func TestPrivateChildHasWhatTheProgramHasByNow(t *testing.T) {
 	needParent(t)
-	changes := []string{"directory", "limit", "signals", "group", "filter"}
+	changes := []string{
+		"directory", "limit", "signals", "group", "priority of a thread", "timer slack of a thread",
+		"no new privileges", "filter",
+	}
+	if set, _ := affinity(); set.Count() > 1 {
+		changes = append(changes, "affinity of a thread")
+	}
 	// Else one that has a filter looks the same with another one.
 	if text, _ := os.ReadFile("/proc/self/status"); strings.Contains(string(text), "\nSeccomp_filters:") {
 		changes = append(changes, "another filter")
@@ -284,6 +291,58 @@ func droppable() (capability int, err error) {
 	return 0, errors.New("the bounding set is empty")
 }
 
+// affinity returns the processors that the calling thread may run on, and one of them.
+func affinity() (set unix.CPUSet, one int) {
+	unix.SchedGetaffinity(0, &set)
+	for set.Count() > 0 && !set.IsSet(one) {
+		one++
+	}
+	return set, one
+}
+
+// A program that has moved leaves nobody behind but its children from before.
+func TestCgroupThatTheProgramHasLeftCanBeRemoved(t *testing.T) {
+	needParent(t)
+	attr := &ward.Attr{Env: []string{"WARDDEBUG=private=parent"}}
+	text := childtest.Report(t, attr, "change cgroup", newCgroup(t), newCgroup(t))
+	if strings.HasPrefix(text, "no right") {
+		t.Skip(text)
+	}
+}
+
+func changeCgroup(from, to string) {
+	must := func(err error) {
+		if err != nil {
+			childtest.Complain("%v", err)
+		}
+	}
+	var held []ward.Handle
+	var release []*os.File
+	for _, dir := range []string{from, to} {
+		err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
+		if errors.Is(err, os.ErrPermission) {
+			fmt.Println("no right to move:", err)
+			return
+		}
+		must(err)
+		r, w, err := os.Pipe()
+		must(err)
+		h, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "0")
+		must(err)
+		for _, pid := range []int{h.PID(), childtest.ParentOf(h.PID())} {
+			if got := report(pid)["cgroup"]; !strings.Contains(got, "/"+filepath.Base(dir)+"\n") {
+				childtest.Complain("process %d is in cgroup %q, want %s", pid, got, dir)
+			}
+		}
+		held, release = append(held, h), append(release, w)
+	}
+	release[0].Close()
+	<-held[0].Done()
+	must(os.Remove(from))
+	release[1].Close()
+	<-held[1].Done()
+}
+
 // changeAndCompare changes the program while it has a private child, and then compares
 // a new one with an ordinary one.
 func changeAndCompare(change, path string) {
@@ -311,6 +370,16 @@ func changeAndCompare(change, path string) {
 		unix.Umask(0o77)
 	case "limit":
 		must(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
+	case "priority of a thread":
+		must(unix.Setpriority(unix.PRIO_PROCESS, 0, 7))
+	case "timer slack of a thread":
+		must(unix.Prctl(unix.PR_SET_TIMERSLACK, 1e6, 0, 0, 0))
+	case "affinity of a thread":
+		set, one := affinity()
+		set.Clear(one)
+		must(unix.SchedSetaffinity(0, &set))
+	case "no new privileges":
+		must(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 	case "signals":
 		signal.Ignore(syscall.SIGHUP, syscall.SIGCHLD, syscall.SIGUSR1)
 		var block unix.Sigset_t

@@ -127,7 +127,7 @@ func report(pid int) map[string]string {
 		}
 	}
 	r := make(map[string]string)
-	for _, name := range []string{"cmdline", "environ", "cgroup"} {
+	for _, name := range []string{"cmdline", "environ", "cgroup", "timerslack_ns"} {
 		text, _ := os.ReadFile(dir + name)
 		r[name] = string(text)
 	}
@@ -154,7 +154,7 @@ func report(pid int) map[string]string {
 	r["limits"] = string(limits)
 	stat, _ := os.ReadFile(dir + "stat")
 	_, rest, _ := strings.Cut(string(stat), ") ")
-	if f := strings.Fields(rest); len(f) > 4 {
+	if f := strings.Fields(rest); len(f) > 16 {
 		// Its own pid as the id of its group or session is as good as another's.
 		own := func(id string) string {
 			if id == fmt.Sprint(pid) {
@@ -163,6 +163,7 @@ func report(pid int) map[string]string {
 			return id
 		}
 		r["pgrp"], r["session"], r["tty"] = own(f[2]), own(f[3]), f[4]
+		r["nice"] = f[16]
 	}
 	return r
 }
@@ -282,22 +283,33 @@ func countSIGCHLD() {
 	}
 }
 
+// newCgroup returns the folder of a cgroup of version 2, which ends with the test.
+func newCgroup(t *testing.T) string {
+	t.Helper()
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		before, after, _ := strings.Cut(line, " - ")
+		if fields := strings.Fields(before); len(fields) > 4 && strings.HasPrefix(after, "cgroup2 ") {
+			dir, err := os.MkdirTemp(fields[4], "ward-test-")
+			if err != nil {
+				t.Skipf("no right to make a cgroup: %v", err)
+			}
+			t.Cleanup(func() { os.Remove(dir) })
+			return dir
+		}
+	}
+	t.Skip("no cgroup2 is mounted")
+	return ""
+}
+
 func TestChildIsPutIntoItsCgroup(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
-	const root = "/sys/fs/cgroup"
-	dir, err := os.MkdirTemp(root, "ward-test-")
-	if err != nil {
-		t.Skipf("no right to make a cgroup: %v", err)
-	}
-	defer os.Remove(dir)
+	dir := newCgroup(t)
 	group, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer group.Close()
-	if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err != nil {
-		t.Skipf("no cgroup2 in %s: %v", root, err)
-	}
 	s := newStage(t)
 	for _, w := range ways {
 		c := s.reporter()

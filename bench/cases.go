@@ -73,7 +73,7 @@ var (
 func allCases() []*benchCase {
 	return []*benchCase{
 		rateCase(), onceCase(), privateCase(), runCase(), outputCase(), printCase(), latencyCase(), allocsCase(), filesCase(),
-		thiefCase(), liveCase(), setCase(), reaperCase(), heapCase(),
+		thiefCase(), liveCase(), privateLiveCase(), setCase(), reaperCase(), heapCase(),
 	}
 }
 

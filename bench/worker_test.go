@@ -20,7 +20,7 @@ func selfBench(t *testing.T) *bench {
 // tinySizes are a size for each case that takes a moment.
 var tinySizes = map[string]int{
 	"rate": 2, "once": 2, "private": 2, "run": 2, "output": 2, "print": 2, "latency": 3, "allocs": 10, "files": 100, "heap": 16,
-	"thief": 80, "live": 5, "set": 5, "reaper": 5,
+	"thief": 80, "live": 5, "privatelive": 5, "set": 5, "reaper": 5,
 }
 
 func TestEachCaseMeasuresEachLibrary(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 // A lifeline is what tells parents that this program has ended or executes another one.
 // All of it is close-on-exec, and has the lowest numbers that are free: a parent copies
-// what lies below.
+// what lies below. If they are in a row, what a parent does not keep is last.
 type lifeline struct {
 	users int // parents, and starts under way; parents.mu guards it
 
@@ -36,22 +36,24 @@ type lifeline struct {
 
 // newLifeline returns one without users.
 func newLifeline() (*lifeline, error) {
-	var pipe [2]int
-	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("pipe2", err)
-	}
-	l := &lifeline{hangsUp: own(pipe[0]), closes: own(pipe[1]), image: ownFile{fd: -1}}
-	fd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		l.hangsUp.close()
-		l.closes.close()
-		return nil, os.NewSyscallError("pidfd_open", err)
-	}
-	l.program = pidfds.Own(fd, os.Getpid())
+	l := &lifeline{image: ownFile{fd: -1}}
 	if fd, err := pidfds.MemoryFile(tinyprog.Exit(runtime.GOARCH)); err == nil {
 		l.image = own(fd)
 		copy(l.imagePath[:], fmt.Sprintf("/proc/self/fd/%d", fd))
 	}
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		l.image.close()
+		return nil, os.NewSyscallError("pidfd_open", err)
+	}
+	l.program = pidfds.Own(fd, os.Getpid())
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		l.image.close()
+		l.program.Close()
+		return nil, os.NewSyscallError("pipe2", err)
+	}
+	l.hangsUp, l.closes = own(pipe[0]), own(pipe[1])
 	return l, nil
 }
 
@@ -142,7 +144,15 @@ func (l *parentList) releaseLifeline(line *lifeline) {
 		return
 	}
 	l.idleSince = time.Now()
-	time.AfterFunc(mux.Linger, l.expire)
+	l.expireAfter(mux.Linger)
+}
+
+// expireAfter has expire called, if nothing will yet. The caller holds mu.
+func (l *parentList) expireAfter(d time.Duration) {
+	if !l.expiring {
+		l.expiring = true
+		time.AfterFunc(d, l.expire)
+	}
 }
 
 // closeUnused closes a lifeline that is not the present one, unless parents live by it.
@@ -156,9 +166,15 @@ func (l *parentList) closeUnused(line *lifeline) {
 func (l *parentList) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.expiring = false
 	line := l.lifeline
-	if line != nil && line.users == 0 && time.Since(l.idleSince) >= mux.Linger {
-		l.lifeline = nil
-		line.close()
+	if line == nil || line.users > 0 {
+		return
 	}
+	if d := mux.Linger - time.Since(l.idleSince); d > 0 {
+		l.expireAfter(d)
+		return
+	}
+	l.lifeline = nil
+	line.close()
 }

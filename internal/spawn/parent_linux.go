@@ -5,6 +5,7 @@ package spawn
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -40,7 +41,7 @@ type Parent struct {
 	info   pidfds.Siginfo      // how the child has ended
 	usage  syscall.Rusage
 
-	steps [maxParentSteps]step
+	steps *[maxParentSteps]step
 	count int   // of steps
 	made  *step // that clones a process
 
@@ -51,6 +52,9 @@ type Parent struct {
 }
 
 const maxParentSteps = 44
+
+// parentSteps are those of parents that are gone.
+var parentSteps = sync.Pool{New: func() any { return new([maxParentSteps]step) }}
 
 // pollFd is struct pollfd of poll(2).
 type pollFd struct {
@@ -120,6 +124,7 @@ type parentList struct {
 	live      map[int]*Parent                    // keeps the blocks in memory, too
 	lifeline  *lifeline                          // of parents to come
 	idleSince time.Time                          // when it had its last user
+	expiring  bool                               // expire will be called
 }
 
 // IsParent reports whether a child of this number is a Parent.
@@ -160,7 +165,11 @@ func (m *private) begin(p *program) error {
 	if err != nil {
 		return err
 	}
-	q := &Parent{lifeline: line, limit: unix.NsecToTimespec(int64(sealPatience))}
+	q := &Parent{
+		steps:    parentSteps.Get().(*[maxParentSteps]step),
+		lifeline: line,
+		limit:    unix.NsecToTimespec(int64(sealPatience)),
+	}
 	m.parent = q
 	p.parent = q
 	p.shared, p.first = &q.shared, &q.child
@@ -342,6 +351,7 @@ func (q *Parent) Reap() bool {
 		return false
 	}
 	q.reaped = true
+	parentSteps.Put(q.steps)
 	parents.leave(q)
 	return true
 }
@@ -502,7 +512,7 @@ func (q *Parent) jumpIf(poll int, to *step) {
 func (q *Parent) add(want, number uintptr, args ...uintptr) *step {
 	s := &q.steps[q.count]
 	q.count++
-	s.number, s.want = number, want
+	*s = step{number: number, want: want}
 	copy(s.args[:], args)
 	return s
 }

@@ -22,6 +22,7 @@ import (
 
 func init() {
 	selftest.Register("orphaning", func(args []string) { startAndWaitToBeKilled(args[0]) })
+	selftest.Register("orphan of another user", func([]string) { startAsNobodyAndStay() })
 	selftest.Register("death signal", func([]string) {
 		time.Sleep(100 * time.Millisecond)
 		fmt.Println(deathSignal)
@@ -112,6 +113,40 @@ func endThreads() {
 		})
 	}
 	ended.Wait()
+}
+
+// The parent of a private child sends the signal, and gives up its rights before.
+func TestDeathSignalReachesAPrivateChildOfAnotherUser(t *testing.T) {
+	needPrivate(t)
+	needRoot(t)
+	r, w := childtest.Pipe(t)
+	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}}, "orphan of another user")
+	w.Close()
+	child := selftest.Number(childtest.ReadLine(t, r))
+	if uid := uidOf(child); uid != childtest.Nobody {
+		t.Errorf("the child's user is %d", uid)
+	}
+	h.Kill()
+	childtest.Wait(t, h)
+	childtest.WaitGone(t, child, "the child of another user")
+}
+
+func startAsNobodyAndStay() {
+	h, err := childtest.TryStart(&ward.Attr{Private: true, KillOnParentExit: true, Sys: asNobody()}, "sleep")
+	must(err)
+	parent := fmt.Sprintf("/proc/%d/status", childtest.ParentOf(h.PID()))
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		status, err := os.ReadFile(parent)
+		must(err)
+		if strings.Contains(string(status), "\nSeccomp:\t2\n") {
+			break
+		}
+		if time.Now().After(deadline) {
+			childtest.Complain("the parent does not seal itself:\n%s", status)
+		}
+	}
+	fmt.Println(h.PID())
+	time.Sleep(time.Hour)
 }
 
 // A goroutine that is locked to its thread gets what os/exec gives.

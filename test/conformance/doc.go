@@ -76,6 +76,7 @@
 //	TestPrivateIsRefusedWhereTheChildWouldNotBe
 //	TestPrivateIsEveryChild
 //	TestPrivateNeedsAStatus
+//	TestNoWaitOfAnInitSeesAParent
 //	TestStartOfAFunctionNeedsPrivate
 //	test/hostile TestThieves
 //	test/hostile TestParentsKilledInMidFlight
@@ -150,7 +151,12 @@
 //	TestParentDiesWithTheProgram
 //	TestEndOfTheProgramLetsGoOfAllAtOnce
 //	TestParentHoldsNothingOfTheProgram
+//	TestParentHasNoMemoryOfItsOwn
 //	TestParentSealsItself
+//	TestDeathSignalReachesAPrivateChildOfAnotherUser
+//	TestExecKeepsRecordLocksAndClosesPortsBesidePrivateChildren
+//	TestSetUserIDProgramExecutedBesidePrivateChildrenGetsItsUser
+//	TestChildHasWhatALockedThreadHas
 //	TestSetUserIDProgramTrustsNoEnvironment
 //	TestProgramWithFileCapabilitiesTrustsNoEnvironment
 //	TestFunctionIsRefusedWhereItsChildWouldBeSetUserID
@@ -161,4 +167,5 @@
 //	ward TestChildOfAPluginGetsTheOriginalLimit
 //	ward TestChildTakesNamespacesFromTheCallersThread
 //	ward TestPrivateChildHasWhatTheProgramHasByNow
+//	ward TestCgroupThatTheProgramHasLeftCanBeRemoved
 package conformance

@@ -26,6 +26,7 @@ func init() {
 	selftest.Register("execute beside private children", func([]string) { executeBesidePrivate() })
 	selftest.Register("take all children", func([]string) { takeAllChildren() })
 	selftest.Register("keep the lifeline", func([]string) { keepLifeline() })
+	selftest.Register("init beside private children", func(args []string) { beInitBesidePrivate(args[0]) })
 }
 
 // byParent is the environment of a program whose private children have parents of their
@@ -249,5 +250,92 @@ func TestParentSealsItself(t *testing.T) {
 	}
 	if cwd, err := os.Readlink(dir + "cwd"); cwd != "/" && !os.IsPermission(err) {
 		t.Errorf("the parent works in %s, %v", cwd, err)
+	}
+}
+
+// Orphans come to PID 1 and to a subreaper, and so do its own children: no parent may be
+// among them.
+func TestNoWaitOfAnInitSeesAParent(t *testing.T) {
+	needPrivate(t)
+	t.Run("subreaper", func(t *testing.T) {
+		childtest.Report(t, &ward.Attr{Env: byParent}, "init beside private children", "subreaper")
+	})
+	t.Run("PID 1", func(t *testing.T) {
+		if childtest.Private {
+			t.Skip("a private child cannot have a pid namespace of its own")
+		}
+		sys := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}
+		if _, err := childtest.TryStart(&ward.Attr{Sys: sys}, "exit", "0"); err != nil {
+			t.Skipf("no pid namespace: %v", err)
+		}
+		text := childtest.Report(t, &ward.Attr{Env: byParent, Sys: sys}, "init beside private children", "PID 1")
+		if strings.HasPrefix(text, "no /proc") {
+			t.Skip(text)
+		}
+	})
+}
+
+// beInitBesidePrivate has private children of all fates, some after their parents, and
+// looks for others after each.
+func beInitBesidePrivate(kind string) {
+	if kind == "subreaper" {
+		must(ward.SetSubreaper(true))
+	} else {
+		must(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+			fmt.Println("no /proc:", err)
+			return
+		}
+	}
+	must(startAndWait("exit", "0")) // what is tried first is no child of these
+	look := func(when string, options int) {
+		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|options, nil)
+		if err != unix.ECHILD {
+			childtest.Complain("%s there is another child: %v", when, err)
+		}
+	}
+	for i := range 40 {
+		r, w, err := os.Pipe()
+		must(err)
+		h, err := childtest.TryStart(&ward.Attr{Private: true, Files: []*os.File{r}}, "stdin", "5")
+		must(err)
+		r.Close()
+		look("while a private child lives", 0)
+		if i%4 == 0 {
+			must(syscall.Kill(childtest.ParentOf(h.PID()), syscall.SIGKILL))
+		}
+		w.Close()
+		state, err := h.Wait(context.Background())
+		if err != nil || state.ExitCode() != 5 {
+			childtest.Complain("Wait: %v, %v", state, err)
+		}
+		look("after a private child", unix.WALL)
+	}
+}
+
+func startAndWait(helper string, args ...string) error {
+	h, err := childtest.TryStart(&ward.Attr{Private: true}, helper, args...)
+	if err == nil {
+		_, err = h.Wait(context.Background())
+	}
+	return err
+}
+
+// A parent takes no more than the kernel's own memory.
+func TestParentHasNoMemoryOfItsOwn(t *testing.T) {
+	needPrivate(t)
+	if childtest.Autoreaps() {
+		t.Skip("the kernel reaps private children")
+	}
+	if !sharesMemory(os.Getpid()) {
+		t.Skip("kcmp(KCMP_VM) is refused")
+	}
+	h := childtest.Start(t, &ward.Attr{Private: true}, "sleep")
+	defer func() {
+		h.Kill()
+		h.Wait(context.Background())
+	}()
+	if parent := childtest.ParentOf(h.PID()); parent == os.Getpid() || !sharesMemory(parent) {
+		t.Errorf("parent %d of %d has memory of its own", parent, h.PID())
 	}
 }

@@ -53,7 +53,7 @@ func keepAlive(n int) {
 		})
 	}
 	started := time.Since(begin)
-	threads, most := threads(), runtime.GOMAXPROCS(0)+8+threadsFor(n)
+	threads, most := threads(), runtime.GOMAXPROCS(0)+6+threadsFor(n)
 	if threads > most {
 		childtest.Complain("%d live children, %d threads; want %d at the most", n, threads, most)
 	}

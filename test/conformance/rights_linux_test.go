@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/childtest"
@@ -20,7 +21,7 @@ import (
 )
 
 func init() {
-	selftest.Register("ids and network", func([]string) { fmt.Println(os.Getuid(), network()) })
+	selftest.Register("ids and the like", func([]string) { fmt.Println(idsAndTheLike()) })
 	selftest.Register("start on a changed thread", func(args []string) { startOnChangedThread(args[0]) })
 	selftest.Register("start and change ids", func(args []string) { startAndChangeIDs(args[0]) })
 }
@@ -205,7 +206,32 @@ var threadChanges = map[string]func() error{
 		}
 		return nil
 	},
-	"network": func() error { return unix.Unshare(unix.CLONE_NEWNET) },
+	"network":  func() error { return unix.Unshare(unix.CLONE_NEWNET) },
+	"Landlock": forbidFolders,
+}
+
+// forbidFolders has Landlock forbid the calling thread to read folders.
+func forbidFolders() error {
+	rules := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_READ_DIR}
+	size := unsafe.Sizeof(rules.Handled_access_fs) // that of the first version
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), size, 0)
+	if errno != 0 {
+		return os.NewSyscallError("landlock_create_ruleset", errno)
+	}
+	defer unix.Close(int(fd))
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
+		return os.NewSyscallError("landlock_restrict_self", errno)
+	}
+	return nil
+}
+
+// idsAndTheLike is what threadChanges change.
+func idsAndTheLike() string {
+	_, err := os.ReadDir("/")
+	return fmt.Sprint(unix.Getuid(), network(), err)
 }
 
 // network names the network namespace of the calling thread.
@@ -216,19 +242,26 @@ func network() string {
 
 func startOnChangedThread(change string) {
 	// A parent of such children that is there already must not be used.
-	early, err := childtest.TryStart(&ward.Attr{KillOnParentExit: true}, "stdin", "0")
-	if err != nil {
-		childtest.Complain("%v", err)
+	r, w, err := os.Pipe()
+	must(err)
+	for _, private := range []bool{false, true} {
+		attr := &ward.Attr{KillOnParentExit: true, Private: private, Files: []*os.File{r}}
+		early, err := childtest.TryStart(attr, "stdin", "0")
+		if private && errors.Is(err, errors.ErrUnsupported) {
+			continue
+		}
+		must(err)
+		defer func() { w.Close(); <-early.Done() }()
 	}
-	<-early.Done()
 	runtime.LockOSThread()
 	if err := threadChanges[change](); err != nil {
 		fmt.Println("not tried:", err)
 		return
 	}
-	want := fmt.Sprintln(unix.Getuid(), network())
+	want := fmt.Sprintln(idsAndTheLike())
 	for name, attr := range map[string]*ward.Attr{
 		"plain":            {},
+		"Private":          {Private: true},
 		"KillOnParentExit": {KillOnParentExit: true},
 		"Pdeathsig":        {Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}},
 	} {
@@ -237,9 +270,9 @@ func startOnChangedThread(change string) {
 			childtest.Complain("%v", err)
 		}
 		attr.Files = []*os.File{nil, w}
-		h, err := childtest.TryStart(attr, "ids and network")
+		h, err := childtest.TryStart(attr, "ids and the like")
 		w.Close()
-		if errors.Is(err, errors.ErrUnsupported) && childtest.Private {
+		if errors.Is(err, errors.ErrUnsupported) && (childtest.Private || attr.Private) {
 			fmt.Println(name, err) // never silently more
 			continue
 		}
