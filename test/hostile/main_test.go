@@ -15,12 +15,16 @@ func TestMain(m *testing.M) {
 }
 
 // inEachVariant runs a helper for each backend and kind of child, but for some
-// that make no difference to it. Its argument is a size, of which there are two.
+// that make no difference to it. Its argument is a size, of which there are two, and
+// a quarter of the first with -test.short.
 func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, except ...string) {
 	t.Helper()
 	childtest.NeedBackend(t)
-	if *selftest.Long {
+	switch {
+	case *selftest.Long:
 		some = long
+	case testing.Short():
+		some = some/4 + 1
 	}
 	variants := []childtest.Variant{{Name: "as it is"}}
 	if childtest.Chosen() == "" {
