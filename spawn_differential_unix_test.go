@@ -301,8 +301,11 @@ func TestSpawnProgramDoesWhatTheStandardLibraryDoes(t *testing.T) {
 
 	s := newStage(t)
 	n := someSpecs
-	if *selftest.Long {
+	switch {
+	case *selftest.Long:
 		n = manySpecs
+	case testing.Short():
+		n = someSpecs / 3
 	}
 	started := 0
 	for range n {

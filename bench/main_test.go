@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"slices"
 	"testing"
@@ -31,6 +32,34 @@ func tiny(t *testing.T) options {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// fullCases has TestCasesOnAKernel measure in earnest.
+var fullCases = flag.String("cases", "", "measure these `cases` at full size, and log the report")
+
+// TestCasesOnAKernel measures in a virtual machine, which has nothing but test
+// binaries:
+//
+//	go -C test/vm run . -kernels newest -pid1 none -args "-test.run OnAKernel -cases private" ./bench
+func TestCasesOnAKernel(t *testing.T) {
+	o := tiny(t)
+	o.Cases = []string{"private"}
+	if *fullCases != "" {
+		var err error
+		if o, err = parseOptions([]string{"-rounds", "9", "-libraries", wardName, "-cases", *fullCases}, t.Output()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := measureAll(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.failed() {
+		t.Error("not all was measured")
+	}
+	if err := r.writeTable(t.Output()); err != nil {
+		t.Error(err)
+	}
 }
 
 // watchTemp gives the test a folder for temporary files and returns a function

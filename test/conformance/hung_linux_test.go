@@ -48,8 +48,11 @@ func attrOfKind(kind string, i int) *ward.Attr {
 func TestHungStartsTakeFewThreads(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
 	n := 60
-	if *selftest.Long && childtest.Chosen() == "" {
+	switch {
+	case *selftest.Long && childtest.Chosen() == "":
 		n = 400
+	case testing.Short():
+		n = 30
 	}
 	for _, kind := range hungKinds {
 		t.Run(kind, func(t *testing.T) {

@@ -33,13 +33,22 @@ func init() {
 // own on every kernel.
 var byParent = []string{"WARDDEBUG=private=parent"}
 
+// needParents skips a test whose program has the environment byParent in all variants.
+func needParents(t *testing.T) {
+	t.Helper()
+	if variable := childtest.Chosen(); variable != "" {
+		t.Skipf("the program makes its own choice, not that of the environment variable %s", variable)
+	}
+	needPrivate(t)
+}
+
 // Whoever has reaped the program finds its port and its lock free, however much memory
 // it had.
 func TestEndOfTheProgramLetsGoOfAllAtOnce(t *testing.T) {
-	needPrivate(t)
+	needParents(t)
 	rounds, megabytes := 4, "100"
 	if *selftest.Long {
-		rounds, megabytes = 100, "1500"
+		rounds, megabytes = 20, "1500"
 	}
 	lock := filepath.Join(t.TempDir(), "lock")
 	for range rounds {
@@ -117,7 +126,7 @@ func must(err error) {
 // The parents of what were private children become children like any other, which have
 // ended, and no zombie stays.
 func TestExecLeavesNoParentOfPrivateChildren(t *testing.T) {
-	needPrivate(t)
+	needParents(t)
 	childtest.Report(t, &ward.Attr{Env: byParent}, "execute beside private children")
 }
 
@@ -156,7 +165,7 @@ func takeAllChildren() {
 
 // A process that was forked and executes nothing yet may hold a copy of the lifeline.
 func TestParentsEndWhileTheLifelineIsHeldElsewhere(t *testing.T) {
-	needPrivate(t)
+	needParents(t)
 	r, w := childtest.Pipe(t)
 	h := childtest.Start(t, &ward.Attr{Files: []*os.File{nil, w, os.Stderr}, Env: byParent}, "keep the lifeline")
 	w.Close()

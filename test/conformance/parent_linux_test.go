@@ -33,7 +33,7 @@ func needPrivate(t *testing.T) {
 }
 
 func TestParentDiesWithTheProgram(t *testing.T) {
-	needPrivate(t)
+	needParents(t)
 	fates := []string{"none", "execute"}
 	if selftest.MayBecome(childtest.Nobody) == nil {
 		fates = append(fates, "give up root", "give up root and execute")
@@ -47,7 +47,7 @@ func TestParentDiesWithTheProgram(t *testing.T) {
 			defer r.Close()
 			h := childtest.Start(t, &ward.Attr{
 				Files: []*os.File{nil, w, os.Stderr},
-				Env:   []string{"WARDDEBUG=private=parent"},
+				Env:   byParent,
 			}, "hold private", fate)
 			w.Close()
 			var parent, child int

@@ -68,6 +68,8 @@ var noPidfds = []selftest.Call{
 // crowd returns how many orphans there are, and as many own children.
 func crowd() string {
 	switch {
+	case *selftest.Long && childtest.Chosen() != "":
+		return "2000"
 	case *selftest.Long:
 		return "10000"
 	case testing.Short():

@@ -27,7 +27,10 @@ func TestRunReturnsTheStateOfAnyExit(t *testing.T) {
 
 func TestManyRunsAtOnceAreRight(t *testing.T) {
 	childtest.NeedBackend(t)
-	const many, each = 32, 20
+	many, each := 32, 20
+	if testing.Short() {
+		each = 4
+	}
 	var runs sync.WaitGroup
 	for i := range many {
 		runs.Go(func() {

@@ -52,6 +52,8 @@ func TestWait4LeavesChildrenToTheirHandles(t *testing.T) {
 func TestLoopOverWait4(t *testing.T) {
 	rounds := 100
 	switch {
+	case *selftest.Long && childtest.Chosen() != "":
+		rounds = 2000
 	case *selftest.Long:
 		rounds = 10_000
 	case testing.Short():

@@ -23,7 +23,7 @@ func init() {
 
 // TestNothingIsLeftOfAKilledProgram kills programs in the middle of their starts.
 func TestNothingIsLeftOfAKilledProgram(t *testing.T) {
-	inEachVariant(t, ward.Attr{}, "kill", 5, 100)
+	inEachVariant(t, ward.Attr{}, "kill", 5, 100, "recover=off")
 }
 
 // killStarters starts programs that start children, and kills each after some of

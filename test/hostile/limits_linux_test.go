@@ -23,7 +23,7 @@ func init() {
 
 func TestDescriptorsEndInTheMiddleOfStarts(t *testing.T) {
 	selftest.NeedProc(t)
-	inEachVariant(t, ward.Attr{}, "few descriptors", 2, 50)
+	inEachVariant(t, ward.Attr{}, "few descriptors", 2, 50, "recover=off")
 }
 
 // lonely is a user without privileges who has no other process.
@@ -37,7 +37,7 @@ func TestProcessesEndInTheMiddleOfStarts(t *testing.T) {
 		t.Skip(err)
 	}
 	sys := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: lonely, Gid: lonely}}
-	inEachVariant(t, ward.Attr{Sys: sys}, "few processes", 2, 50)
+	inEachVariant(t, ward.Attr{Sys: sys}, "few processes", 2, 50, "recover=off")
 }
 
 // starters is how many goroutines start children, and more is how many of what

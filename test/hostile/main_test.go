@@ -3,6 +3,7 @@ package hostile_test
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/wardproc/ward"
@@ -15,12 +16,22 @@ func TestMain(m *testing.M) {
 }
 
 // inEachVariant runs a helper for each backend and kind of child, but for some
-// that make no difference to it. Its argument is a size, of which there are two.
+// that make no difference to it. Its argument is a size, of which there are two. It is
+// a quarter of the first with -test.short, and a fifth of the second where WARDDEBUG
+// forces what no program gets by itself.
 func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, except ...string) {
 	t.Helper()
 	childtest.NeedBackend(t)
-	if *selftest.Long {
-		some = long
+	size := func(v childtest.Variant) int {
+		switch {
+		case *selftest.Long && slices.ContainsFunc(v.Env, forces):
+			return max(some, long/5)
+		case *selftest.Long:
+			return long
+		case testing.Short():
+			return some/4 + 1
+		}
+		return some
 	}
 	variants := []childtest.Variant{{Name: "as it is"}}
 	if childtest.Chosen() == "" {
@@ -36,7 +47,9 @@ func inEachVariant(t *testing.T, attr ward.Attr, helper string, some, long int, 
 			}
 			attr := attr
 			attr.Env = v.Env
-			childtest.Report(t, &attr, helper, strconv.Itoa(some))
+			childtest.Report(t, &attr, helper, strconv.Itoa(size(v)))
 		})
 	}
 }
+
+func forces(variable string) bool { return strings.HasPrefix(variable, "WARDDEBUG=") }

@@ -79,11 +79,13 @@ func signalBesideStrangers(n int) {
 		})
 	}
 
-	// A few children more, should all have gone before their signal came.
-	enough := func(i int64) bool {
-		return i > int64(n) && (sent.Load() > 0 && done.Load() > 0 || i > 20*int64(n))
-	}
 	var next, reused atomic.Int64
+	// A few children more, should all have gone before their signal came, or no
+	// number have been given again.
+	enough := func(i int64) bool {
+		shown := sent.Load() > 0 && done.Load() > 0 && reused.Load() > 0
+		return i > int64(n) && (shown || i > 20*int64(n))
+	}
 	var seen sync.Map // the numbers
 	for range 8 {
 		starters.Go(func() {

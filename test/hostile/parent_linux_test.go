@@ -43,10 +43,17 @@ func underParents(t *testing.T, helper string, some, long int) {
 	t.Helper()
 	childtest.NeedSpawnPrograms(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
-	if *selftest.Long {
+	switch {
+	case *selftest.Long:
 		some = long
+	case testing.Short():
+		some /= 2
 	}
-	for _, setting := range []string{"private=parent", "private=parent,recover=off"} {
+	settings := []string{"private=parent"}
+	if f, _ := childtest.Feature(ward.Capabilities(), "PIDFD_INFO_EXIT"); f.OK {
+		settings = append(settings, "private=parent,recover=off")
+	}
+	for _, setting := range settings {
 		t.Run(setting, func(t *testing.T) {
 			env := []string{"WARDDEBUG=" + setting, childtest.PrivateVariable + "=on"}
 			childtest.Report(t, &ward.Attr{Env: env}, helper, strconv.Itoa(some))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -79,15 +80,23 @@ func (b boot) name() string {
 }
 
 // plan lists what one kernel runs: each suite as an ordinary process, then, on
-// the kernels chosen by -pid1, each as PID 1.
+// the kernels chosen by -pid1, each as PID 1, but for what would be none: the
+// processes that TestVariants runs, and the default suites with one for each test.
 func (m *matrix) plan(k kernel) []plan.Run {
 	var runs []plan.Run
 	for _, mode := range m.modes(k) {
 		for i, t := range m.payload.tests {
+			flags := m.testFlags()
+			if mode == plan.PID1 {
+				if slices.Contains(m.options.neverPID1, t.suite) {
+					continue
+				}
+				flags = append(flags, "-test.skip=^TestVariants$")
+			}
 			runs = append(runs, plan.Run{
 				Suite:  t.suite,
 				Binary: guestPath(i),
-				Args:   append(m.testFlags(), m.options.args...),
+				Args:   append(flags, m.options.args...),
 				Mode:   mode,
 			})
 		}

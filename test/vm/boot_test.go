@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,22 @@ func TestPID1RunsAreOnTheKernelsAskedFor(t *testing.T) {
 				t.Errorf("-pid1 %s, newest %v: %d runs, want %d", mode, k.newest, got, want[i])
 			}
 		}
+	}
+}
+
+func TestRunsAsPID1LeaveOutWhatWouldBeNone(t *testing.T) {
+	m := matrix{
+		options: options{pid1: "all", neverPID1: []string{"./helpers"}, timeout: time.Minute},
+		payload: payload{tests: []testBinary{{suite: "."}, {suite: "./helpers"}}},
+	}
+	const skip = "-test.skip=^TestVariants$"
+	var got []string
+	for _, r := range m.plan(kernel{}) {
+		got = append(got, fmt.Sprint(r.Suite, " ", r.Mode, " ", slices.Contains(r.Args, skip)))
+	}
+	want := []string{". child false", "./helpers child false", ". pid1 true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -25,6 +25,7 @@ type options struct {
 	jobs        int
 	race        bool
 	pid1        string // which kernels get a run as PID 1
+	neverPID1   []string
 	cache       string
 	releases    []string // of Debian, that kernels come from
 	mirror      string   // empty for the machine's own
@@ -45,6 +46,10 @@ var defaultKernels = map[string]string{
 }
 
 var defaultPackages = []string{".", "./test/conformance", "./test/hostile"}
+
+// helperPackages are those of defaultPackages that do in helpers, which are never
+// PID 1, all that they do.
+var helperPackages = []string{"./test/hostile"}
 
 const defaultReleases = "bullseye,bookworm,trixie,trixie-backports"
 
@@ -88,7 +93,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	o.releases = splitList(releases)
 	o.args = strings.Fields(testArgs)
 	if o.packages = flags.Args(); len(o.packages) == 0 {
-		o.packages = defaultPackages
+		o.packages, o.neverPID1 = defaultPackages, helperPackages
 	}
 	if err := o.check(); err != nil {
 		return o, err

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,6 +14,9 @@ func binaryOutput(text string) []byte {
 }
 
 func TestResultsCountSubtestsInsteadOfParents(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skipf("the go command is missing: %v", err)
+	}
 	results, err := Results(binaryOutput(`ward: backend=pidfd tier=recoverable
 ^=== RUN   TestAlone
 ^--- PASS: TestAlone (0.01s)

@@ -60,14 +60,14 @@ func start(r plan.Run, output *os.File) (int, error) {
 
 	path := r.Binary
 	argv := append([]string{path}, r.Args...)
-	sys := &syscall.SysProcAttr{Setpgid: true} // a test may signal its group
+	// A session of its own, as each service has: in the session of the machine's
+	// PID 1 an orphan that ends has the kernel send SIGHUP to its whole group, if
+	// a process in that is stopped, and inside a pid namespace it has no number.
+	sys := &syscall.SysProcAttr{Setsid: true}
 	if r.Mode == plan.PID1 {
 		path = "/proc/self/exe"
 		argv = append([]string{namespaceInit}, argv...)
-		sys = &syscall.SysProcAttr{
-			Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
-			Setsid:     true, // the session of PID 1 has no number inside
-		}
+		sys.Cloneflags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS
 	}
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
 		Dir:   "/",
