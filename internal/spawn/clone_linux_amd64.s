@@ -7,6 +7,7 @@
 #define SYS_futex		202
 #define SYS_ppoll		271
 #define FUTEX_WAIT		0
+#define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
@@ -246,6 +247,14 @@ word:
 	JMP	nextWord
 
 cleared:
+	// futex(word, FUTEX_WAKE, INT_MAX): the kernel wakes one, which may have been us
+	// and not the thread that has made the child. R10 is no argument.
+	MOVQ	SI, R10
+	MOVL	$FUTEX_WAKE, SI
+	MOVL	$0x7fffffff, DX
+	MOVL	$SYS_futex, AX
+	SYSCALL
+	MOVQ	R10, SI
 	MOVQ	$0, (SI)
 
 nextWord:

@@ -7,6 +7,7 @@
 #define SYS_rt_sigprocmask	135
 #define SYS_getpid		172
 #define FUTEX_WAIT		0
+#define FUTEX_WAKE		1
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
@@ -256,6 +257,12 @@ word:
 	B	nextWord
 
 cleared:
+	// futex(word, FUTEX_WAKE, INT_MAX): the kernel wakes one, which may have been us
+	// and not the thread that has made the child.
+	MOVD	$FUTEX_WAKE, R1
+	MOVD	$0x7fffffff, R2
+	MOVD	$SYS_futex, R8
+	SVC
 	STLR	ZR, (R21)
 
 nextWord:
