@@ -3,6 +3,7 @@ package ward
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -124,15 +125,29 @@ func (f *Function) exit() {
 // does not know.
 //
 // On Linux the child runs the very file that this program does, /proc/self/exe,
-// even if another one has its name by now or it was removed: proc(5) has to be
-// mounted. Elsewhere the program is found by [os.Executable].
+// even if another one has its name by now or it was removed: where proc(5) is not
+// mounted, Start returns errors.ErrUnsupported. Elsewhere the program is found by
+// [os.Executable].
 func (f *Function) Start(attr *Attr, args ...string) (Handle, error) {
 	path, argv, attr, err := f.command(attr, args)
 	if err != nil {
-		return nil, &Error{Op: "start", Err: fmt.Errorf("function %q: %w", f.name, err)}
+		return nil, f.error(err)
 	}
-	return Start(path, argv, attr)
+	h, err := Start(path, argv, attr)
+	if errors.Is(err, fs.ErrNotExist) && path == selfPath {
+		if _, missing := os.Stat(selfPath); missing != nil {
+			err = f.error(errNoFile)
+		}
+	}
+	return h, err
 }
+
+func (f *Function) error(err error) error {
+	return &Error{Op: "start", Err: fmt.Errorf("function %q: %w", f.name, err)}
+}
+
+// errNoFile: the system does not show the program's own file.
+const errNoFile = unsupported("a Function without /proc, which names the program's file")
 
 // errSecure: the child would not run the function but the program's main.
 const errSecure = unsupported("a Function in secure-execution mode (set-user-ID and the like)")
@@ -174,10 +189,13 @@ func isToken(entry string) bool {
 	return strings.EqualFold(name, functionVariable)
 }
 
+// selfPath is the program's own file on Linux.
+const selfPath = "/proc/self/exe"
+
 // thisProgram returns a path of the program's file.
 func thisProgram() (string, error) {
 	if runtime.GOOS == "linux" || runtime.GOOS == "android" {
-		return "/proc/self/exe", nil
+		return selfPath, nil
 	}
 	path, err := os.Executable()
 	if err != nil {
