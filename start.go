@@ -88,7 +88,8 @@ type Attr struct {
 	// program's memory and ends with the child or the program. The child has all
 	// that it takes from the thread that calls Start. Its getppid(2) is that parent,
 	// and it counts as two processes and takes two descriptors. On a thread with a pid
-	// namespace for its children Start returns errors.ErrUnsupported. While somebody
+	// namespace for its children Start returns errors.ErrUnsupported, and before Linux 6.11
+	// also where /proc is not mounted, which tells whether it is on one. While somebody
 	// has the parent stopped, as a debugger does, the result of the child is late.
 	// If somebody kills the parent the child goes on. How it ends can then be told
 	// where orphans come to this program, or from Linux 6.15 on; else Wait returns

@@ -3,6 +3,8 @@
 package spawn
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -121,25 +123,74 @@ func mayFetch(files []uintptr, inherits bool) bool {
 
 // sharesPIDNamespace reports whether a child of this thread is known to be in the
 // program's own pid namespace.
+func sharesPIDNamespace() bool { return pidNamespaceElsewhere() == nil }
+
+// The answers of pidNamespaceElsewhere that are final.
+var (
+	errElsewhere = fmt.Errorf("a thread with a pid namespace for its children: %w", errors.ErrUnsupported)
+	errUntold    = fmt.Errorf("neither /proc nor a pidfd (Linux 6.11) tells the pid namespace of children: %w", errors.ErrUnsupported)
+)
+
+// pidNamespaceElsewhere returns nil if a child of this thread is known to be in the
+// program's own pid namespace.
 //
 // To read the links takes less than half the time of a stat, for which the kernel makes
 // an inode of the namespace.
-func sharesPIDNamespace() bool {
+func pidNamespaceElsewhere() error {
 	own := ownPIDNamespace.Load()
 	if own == nil {
 		link, err := os.Readlink("/proc/self/ns/pid")
 		if err != nil {
-			return false
+			return pidNamespaceElsewhereByPidfd()
 		}
 		own = &link
 		ownPIDNamespace.Store(own)
 	}
 	var children [32]byte // pid:[4026531836]
 	n, err := unix.Readlink("/proc/thread-self/ns/pid_for_children", children[:])
-	if err == unix.ENOENT && hearsNoExec() {
-		return true // gVisor has no such file, and gives no thread such a namespace
+	switch {
+	case err == unix.ENOENT && hearsNoExec():
+		return nil // gVisor has no such file, and gives no thread such a namespace
+	case err != nil: // there is no process in it yet, or no /proc any more
+		return pidNamespaceElsewhereByPidfd()
+	case string(children[:n]) != *own:
+		return errElsewhere
 	}
-	return err == nil && string(children[:n]) == *own
+	return nil
+}
+
+// pidNamespaceElsewhereByPidfd asks the thread's own pidfd, where /proc does not tell.
+func pidNamespaceElsewhereByPidfd() error {
+	const own, ofChildren = 0xff05, 0xff06 // PIDFD_GET_PID_NAMESPACE, PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE
+	thread, err := unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
+	if err != nil {
+		return untold("pidfd_open", err)
+	}
+	defer unix.Close(thread)
+	var found [2]unix.Stat_t
+	for i, which := range []uint{own, ofChildren} {
+		namespace, err := unix.IoctlRetInt(thread, which)
+		if err != nil {
+			return untold("ioctl(PIDFD_GET_PID_NAMESPACE)", err)
+		}
+		err = unix.Fstat(namespace, &found[i])
+		unix.Close(namespace)
+		if err != nil {
+			return errUntold
+		}
+	}
+	if found[0].Ino != found[1].Ino || found[0].Dev != found[1].Dev {
+		return errElsewhere
+	}
+	return nil
+}
+
+// untold is errUntold unless the call was short of something.
+func untold(call string, err error) error {
+	if probe.Refused(err) {
+		return errUntold
+	}
+	return os.NewSyscallError(call, err)
 }
 
 // ownPIDNamespace is read once there is a /proc: no process changes its own.

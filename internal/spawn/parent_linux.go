@@ -100,6 +100,9 @@ func PrivateChild(name string, argv []string, attr *syscall.ProcAttr, how How) (
 func HasParents() error { return hasParents.Err() }
 
 var hasParents = probe.Probe{Try: func() error {
+	if err := pidNamespaceElsewhere(); err != nil {
+		return probe.Passing(err) // this goroutine is on a thread like most; and somebody may mount /proc
+	}
 	if err := pidfds.Opens(); err != nil {
 		return err
 	}
@@ -558,8 +561,8 @@ var sealCode = func() []unix.SockFilter {
 // mayHaveParent tells what is against a parent made by this thread: in a new pid
 // namespace it would be the first process, and its end that of the namespace.
 func mayHaveParent() error {
-	if !sharesPIDNamespace() {
-		return fmt.Errorf("Attr.Private on a thread with a pid namespace for its children, or without /proc: %w", errors.ErrUnsupported)
+	if err := pidNamespaceElsewhere(); err != nil {
+		return fmt.Errorf("Attr.Private: %w", err)
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ var losses = []string{"closed", "file", "pipe", "pidfd", "epoll", "child"}
 
 func TestHandleWhosePidfdIsClosedEndsAndHarmsNobody(t *testing.T) {
 	needPidfds(t)
+	if childtest.Private && !childtest.Autoreaps() {
+		selftest.NeedProc(t) // which tells the number of the child's own parent
+	}
 	for _, how := range losses {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()

@@ -63,6 +63,7 @@ func TestStartOfAFunctionBeforeMainFails(t *testing.T) {
 
 // A system that has no private children starts no function.
 func TestStartOfAFunctionNeedsPrivate(t *testing.T) {
+	selftest.NeedProc(t)
 	private, want := childtest.TryStart(&ward.Attr{Private: true}, "exit", "0")
 	h, err := trivial.Start(&ward.Attr{Env: append(os.Environ(), selftest.RaceOptions)}, "0")
 	if errors.Is(err, errors.ErrUnsupported) != errors.Is(want, errors.ErrUnsupported) {

@@ -41,6 +41,7 @@ func TestParentsKilledInMidFlight(t *testing.T) {
 // status that can be read back. Its argument is a size, of which there are two.
 func underParents(t *testing.T, helper string, some, long int) {
 	t.Helper()
+	selftest.NeedProc(t) // which tells a parent's number
 	childtest.NeedSpawnPrograms(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
 	switch {

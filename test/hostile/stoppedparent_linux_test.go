@@ -27,6 +27,7 @@ func init() {
 // TestStoppedParentHoldsUpItsOwnChildOnly has somebody look at a parent with a
 // debugger: SIGCONT does not let go of it.
 func TestStoppedParentHoldsUpItsOwnChildOnly(t *testing.T) {
+	selftest.NeedProc(t) // which tells the parent's number
 	childtest.NeedSpawnPrograms(t)
 	childtest.NeedAttr(t, &ward.Attr{Private: true})
 	env := []string{"WARDDEBUG=private=parent", childtest.PrivateVariable + "="}
