@@ -4,6 +4,7 @@ package ward_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,7 @@ var seenLimit filelimit.Limit
 func init() {
 	selftest.Register("limit seen late", func([]string) {
 		seeLimitLate()
-		compareLimits()
+		compareLimits(lateWays())
 	})
 }
 
@@ -29,9 +30,19 @@ func init() {
 func TestChildOfAPluginGetsTheOriginalLimit(t *testing.T) {
 	childtest.NeedSpawnPrograms(t)
 	text := childtest.Report(t, nil, "lower limit", "limit seen late")
-	if !strings.Contains(text, fmt.Sprintln(len(ways), "equal")) {
+	if !strings.Contains(text, fmt.Sprintln(len(lateWays()), "equal")) {
 		t.Error("nothing was compared")
 	}
+}
+
+// lateWays are those of which a child gets the limit. Without /proc to name a program
+// in memory by, package syscall has nothing to show its limit with: only its own children
+// get that, and there are no private ones among them.
+func lateWays() []way {
+	if !selftest.LacksProc() {
+		return ways
+	}
+	return slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.private })
 }
 
 func seeLimitLate() {

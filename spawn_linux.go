@@ -29,7 +29,7 @@ func spawnChild(name string, argv []string, attr *syscall.ProcAttr, how spawn.Ho
 	pid, fd int, err error,
 ) {
 	set, _ := environment()
-	if set.spawn == "std" || spawn.Works() != nil || !spawn.Covers(attr) {
+	if set.spawn == "std" || spawn.Works() != nil || !spawn.Covers(attr) || !spawn.KnowsLimit() {
 		return spawnStd(name, argv, attr, how)
 	}
 	pid, fd, err = spawn.Child(name, argv, attr, how)

@@ -23,7 +23,7 @@ func init() {
 	selftest.Register("lower limit", func(args []string) { lowerLimit(args[0]) })
 	selftest.Register("original limit", func([]string) {
 		countSIGCHLD()
-		compareLimits()
+		compareLimits(ways)
 	})
 }
 
@@ -236,7 +236,7 @@ func lowerLimit(helper string) {
 	}
 }
 
-func compareLimits() {
+func compareLimits(ways []way) {
 	path, err := childtest.Tiny(tinyprog.Pause(runtime.GOARCH))
 	if err != nil {
 		childtest.Complain("%v", err)

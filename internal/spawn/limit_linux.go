@@ -25,6 +25,13 @@ func originalLimit() (limit filelimit.Limit, ok bool) {
 	return learnedLimit, true
 }
 
+// KnowsLimit reports whether a spawn program can give its child the limit of open files
+// that package syscall gives its own. A plugin without /proc cannot.
+func KnowsLimit() bool {
+	_, ok := filelimit.Original()
+	return ok || !filelimit.Late() || learns.Err() == nil
+}
+
 // learnedLimit is set once learns has succeeded.
 var learnedLimit filelimit.Limit
 

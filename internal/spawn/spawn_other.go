@@ -15,6 +15,9 @@ var ErrNotApart = errors.New("no child with memory of its own")
 // Covers reports false.
 func Covers(*syscall.ProcAttr) bool { return false }
 
+// KnowsLimit reports true.
+func KnowsLimit() bool { return true }
+
 // Uncovered returns nothing.
 func Uncovered(*syscall.SysProcAttr) string { return "" }
 
