@@ -79,7 +79,7 @@ func capabilities(set settings) Caps {
 			Backend:  "fallback",
 			Spawn:    "std",
 			Tier:     TierDetectable,
-			Features: []Feature{pidfdFeature},
+			Features: []Feature{pidfdFeature, procFeature()},
 		}
 	}
 	caps := Caps{Backend: "pidfd", Spawn: "fast", Tier: TierDetectable}
@@ -112,8 +112,16 @@ func capabilities(set settings) Caps {
 		feature("PIDFD_SIGNAL_PROCESS_GROUP for KillTree after the exit (Linux 6.9)", pidfds.SignalsGroups()),
 		feature("pidfd_getfd, for files numbered 64 and up (Linux 5.6)", fetches,
 			"a start with such files takes longer the more descriptors are open below them; CAP_SYS_PTRACE, or a seccomp profile that allows pidfd_getfd, cures it"),
+		procFeature(),
 	}
 	return caps
+}
+
+// procFeature says what is to be known where proc(5) is not mounted.
+func procFeature() Feature {
+	_, err := os.Stat(selfPath)
+	return feature("/proc", err,
+		"there is no Func; a Reaper may have to try all numbers that a process can have, and a look for the owner of a child all that a descriptor can; before Linux 6.11 there is no Attr.Private; to mount proc there cures it")
 }
 
 // exits is the one epoll instance that hears of all children.

@@ -2,6 +2,8 @@ package ward
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -32,6 +34,7 @@ type reaping struct {
 	tells bool                // each owner of a child has a pidfd
 	seen  map[corpse]sighting // zombies that may be taken later
 	taken []*State            // not yet reported
+	front int                 // the number of a zombie that takeInFront has left alone
 }
 
 func newReaping(r *Reaper) *reaping {
@@ -97,11 +100,36 @@ func (w *reaping) scan() (found bool) {
 	if any, _ := waitFor(unix.P_ALL, 0, unix.WNOHANG); any == 0 {
 		return false
 	}
+	if !procfs.ListsChildren() && !w.takeInFront(before) {
+		return len(w.taken) > 0
+	}
 	const batch = 256 // descriptors
 	for pids := range slices.Chunk(zombieChildren(), batch) {
 		w.takeOrphans(holdAll(pids), before)
 	}
 	return len(w.taken) > 0
+}
+
+// takeInFront takes orphans as long as a wait for any child finds one, and reports
+// whether there are more to be looked for. Without /proc that is by trying all numbers,
+// which takes a second: not for a child that its owner is about to take.
+func (w *reaping) takeInFront(before map[corpse]sighting) (more bool) {
+	const few = 8 // to find the owners of one takes a look at each descriptor
+	for range few {
+		front, _ := waitFor(unix.P_ALL, 0, unix.WNOHANG)
+		if front == 0 {
+			return false
+		}
+		taken := len(w.taken)
+		w.takeOrphans(holdAll([]int{front}), before)
+		if len(w.taken) == taken {
+			stays := front == w.front
+			w.front = front
+			w.pacer.lookIn(10 * time.Millisecond)
+			return stays
+		}
+	}
+	return true
 }
 
 // zombieChildren returns the children that have exited.
@@ -249,5 +277,9 @@ func setChildSubreaper(on bool) error {
 	if on {
 		value = 1
 	}
-	return os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, value, 0, 0, 0))
+	err := os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, value, 0, 0, 0))
+	if errors.Is(err, unix.EINVAL) { // qemu-user 7.2 does not know it
+		return &Error{Op: "subreaper", Err: fmt.Errorf("%w (%w)", errors.ErrUnsupported, err)}
+	}
+	return err
 }

@@ -32,6 +32,12 @@ func Descriptors() (iter.Seq[int], error) {
 	return upTo(int(limit.Cur)), nil
 }
 
+// ListsChildren reports whether Children need not try all numbers.
+func ListsChildren() bool {
+	_, err := os.Stat("/proc/self/status")
+	return err == nil
+}
+
 // Children returns the numbers of this program's children and, where /proc does
 // not tell, of all else. A 0 stands for one that has no number here.
 func Children() iter.Seq[int] {
@@ -41,7 +47,7 @@ func Children() iter.Seq[int] {
 		children, err = numbersIn("/proc")
 	}
 	if err != nil || depth == 0 {
-		return upTo(pidMax())
+		return existing(upTo(pidMax()))
 	}
 	if depth > 1 {
 		// This is the /proc of an outer pid namespace, and its numbers.
@@ -118,6 +124,18 @@ func StartTime(pid int) string {
 func upTo(n int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := 0; i <= n && yield(i); i++ {
+		}
+	}
+}
+
+// existing returns those of the numbers that processes and threads have.
+func existing(pids iter.Seq[int]) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for pid := range pids {
+			// This is what asks in the least time, half of what a wait takes.
+			if _, err := unix.Getpgid(pid); err != unix.ESRCH && !yield(pid) {
+				return
+			}
 		}
 	}
 }
