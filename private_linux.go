@@ -20,6 +20,9 @@ func privateWorks(set settings) error {
 		return unsupported("Attr.Private with WARDDEBUG=spawn=std")
 	}
 	err := spawn.Works()
+	if probe.Refused(err) && pidfds.Clones() != nil {
+		return unsupported("Attr.Private without pidfds")
+	}
 	if probe.Refused(err) {
 		return fmt.Errorf("Attr.Private: no spawn programs (Linux 5.9 on amd64 or arm64): %w (%w)", errors.ErrUnsupported, err)
 	}

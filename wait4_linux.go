@@ -128,7 +128,7 @@ func (z zombie) owner() (p *process, decided bool) {
 	}
 	mayOwn := taken.uncleared(z.pid, starts)
 	if !awaitStarts(mayOwn, startHaste) {
-		if pids, err := owned(); err == nil && !pids[z.pid] {
+		if pids, err := owned(); err == nil && !pids[z.pid] && pidfds.Clones() == nil {
 			return nil, true
 		}
 		if !outlast(mayOwn, starts) {
