@@ -1,8 +1,10 @@
 package ward_test
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -16,7 +18,7 @@ func init() {
 		if err := os.Remove(selftest.Path()); err != nil {
 			childtest.Complain("%v", err)
 		}
-		os.Exit(resultOf(startVisible(result, nil, "5")))
+		runGone()
 	})
 	selftest.Register("replaced", func([]string) {
 		self := selftest.Path()
@@ -28,8 +30,21 @@ func init() {
 		if err != nil {
 			childtest.Complain("%v", err)
 		}
-		os.Exit(resultOf(startVisible(result, nil, "5")))
+		runGone()
 	})
+}
+
+// notRun is the exit code of runGone where the system does not run it.
+const notRun = 6
+
+// runGone runs a function of this program, which is not where it was.
+func runGone() {
+	path, argv, env := selftest.Command("exit", "0")
+	if err := (&exec.Cmd{Path: path, Args: argv, Env: env}).Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(notRun)
+	}
+	os.Exit(resultOf(startVisible(result, nil, "5")))
 }
 
 func TestFunctionOfAProgramThatIsGoneFromDisk(t *testing.T) {
@@ -43,7 +58,11 @@ func TestFunctionOfAProgramThatIsGoneFromDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if state := childtest.Wait(t, h); state.ExitCode() != 5 {
+			switch state := childtest.Wait(t, h); state.ExitCode() {
+			case 5:
+			case notRun:
+				t.Skip("the system does not run /proc/self/exe of a program that is gone from disk")
+			default:
 				t.Error(state)
 			}
 		})

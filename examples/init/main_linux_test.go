@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wardproc/ward"
+	"github.com/wardproc/ward/internal/childtest"
 	"github.com/wardproc/ward/internal/selftest"
 	"golang.org/x/sys/unix"
 )
@@ -67,13 +67,11 @@ func startInit(t *testing.T, args ...string) (ward.Handle, *bufio.Reader) {
 
 func startPID1(t *testing.T, attr *ward.Attr, args ...string) ward.Handle {
 	t.Helper()
+	childtest.NeedSys(t, syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID})
 	path, argv, env := selftest.Command("init", args...)
 	attr.Env = env
 	attr.Sys.Cloneflags = syscall.CLONE_NEWPID
 	h, err := ward.Start(path, argv, attr)
-	if errors.Is(err, syscall.EPERM) {
-		t.Skip("no CAP_SYS_ADMIN for a pid namespace")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/wardproc/ward"
 	"github.com/wardproc/ward/internal/selftest"
@@ -44,12 +45,11 @@ func NeedSpawnPrograms(t *testing.T) {
 	}
 }
 
-// NeedFilter ends a helper that has got err from a seccomp filter, without a complaint if
+// NeedFilter ends a helper that has got err from a seccomp filter, and skips its test if
 // the system has none, as qemu-user.
 func NeedFilter(err error) {
 	if errors.Is(err, unix.ENOSYS) {
-		fmt.Println("no seccomp filter:", err)
-		os.Exit(0)
+		Skip("no seccomp filter: %v", err)
 	}
 	if err != nil {
 		Complain("%v", err)
@@ -70,6 +70,49 @@ var ClonePidfd = sync.OnceValue(func() error {
 	}
 	return nil
 })
+
+// NeedPidfd skips a test of the pidfd that package os/exec's children have, too.
+func NeedPidfd(t *testing.T) {
+	t.Helper()
+	if err := ClonePidfd(); err != nil {
+		t.Skipf("the system refuses CLONE_PIDFD: %v", err)
+	}
+}
+
+// NeedSys skips a test of children with these attributes where package os/exec cannot
+// have them either.
+func NeedSys(t *testing.T, sys syscall.SysProcAttr) {
+	t.Helper()
+	runtime.LockOSThread() // which traces
+	defer runtime.UnlockOSThread()
+	path, argv, env := selftest.Command("exit", "0")
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: env, SysProcAttr: &sys}
+	switch err := cmd.Start(); {
+	case err == nil:
+		cmd.Process.Kill()
+		cmd.Wait()
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
+		t.Skipf("the system has no such children: %v", err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+// NeedPtrace skips a test where there is no ptrace(2).
+func NeedPtrace(t *testing.T) {
+	t.Helper()
+	NeedSys(t, syscall.SysProcAttr{Ptrace: true})
+}
+
+// NeedSubreaper skips a test where a program cannot be a subreaper.
+func NeedSubreaper(t *testing.T) {
+	t.Helper()
+	var on int32
+	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&on)), 0, 0, 0)
+	if err == unix.EINVAL {
+		t.Skipf("no subreapers: prctl(PR_GET_CHILD_SUBREAPER): %v", err)
+	}
+}
 
 // WaitGone fails the test if a process runs for long. A zombie does not.
 func WaitGone(t *testing.T, pid int, what string) {

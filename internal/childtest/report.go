@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/wardproc/ward"
@@ -13,6 +14,15 @@ import (
 func Complain(format string, args ...any) {
 	fmt.Printf(format+"\n", args...)
 	os.Exit(1)
+}
+
+// skipping is what a helper writes first that calls Skip.
+const skipping = "skip: "
+
+// Skip ends a helper that cannot check anything, and skips its test.
+func Skip(format string, args ...any) {
+	fmt.Printf(skipping+format+"\n", args...)
+	os.Exit(0)
 }
 
 // Report runs a helper that checks something by itself: it fails the test with
@@ -33,6 +43,8 @@ func Report(t *testing.T, attr *ward.Attr, helper string, args ...string) string
 	}
 	if state := Wait(t, h); !state.Success() {
 		t.Errorf("%s: %v\n%s", helper, state, text)
+	} else if reason, ok := strings.CutPrefix(string(text), skipping); ok {
+		t.Skip(reason)
 	} else if len(text) > 0 {
 		t.Logf("%s", text)
 	}

@@ -10,6 +10,7 @@ import (
 )
 
 func TestCallerOwnsThePidfdItAskedFor(t *testing.T) {
+	childtest.NeedPidfd(t)
 	pidfd := -1
 	h := childtest.Start(t, &ward.Attr{Sys: &syscall.SysProcAttr{PidFD: &pidfd}}, "exit", "0")
 	childtest.Wait(t, h)

@@ -46,6 +46,7 @@ func attrOfKind(kind string, i int) *ward.Attr {
 }
 
 func TestHungStartsTakeFewThreads(t *testing.T) {
+	selftest.NeedProc(t)
 	childtest.NeedSpawnPrograms(t)
 	n := 60
 	switch {

@@ -35,6 +35,7 @@ func init() {
 
 func TestStopOfATracedChildIsNoExit(t *testing.T) {
 	childtest.NeedBackend(t)
+	childtest.NeedPtrace(t)
 	// A Go program's own signals would stop it, too.
 	brief := writeProgram(t, t.TempDir(), tinyprog.Exit(runtime.GOARCH))
 	for name, attr := range map[string]*ward.Attr{
@@ -88,15 +89,20 @@ func TestStopOfAChildThatIsTracedLaterIsNoExit(t *testing.T) {
 }
 
 func TestWait4ReportsNoStopOfATracedChildOfAHandle(t *testing.T) {
+	childtest.NeedPtrace(t)
 	childtest.Report(t, nil, "trace beside Wait4")
 }
 
 func TestWait4ReportsTheStopOfATracedThread(t *testing.T) {
 	selftest.NeedProc(t)
+	childtest.NeedPtrace(t)
 	childtest.Report(t, nil, "trace a thread")
 }
 
-func TestReaperTakesNoStop(t *testing.T) { childtest.Report(t, nil, "trace beside a reaper") }
+func TestReaperTakesNoStop(t *testing.T) {
+	childtest.NeedPtrace(t)
+	childtest.Report(t, nil, "trace beside a reaper")
+}
 
 // startTraced starts a program that stops at its exec.
 func startTraced() ward.Handle {

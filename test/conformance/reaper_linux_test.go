@@ -79,6 +79,7 @@ func crowd() string {
 }
 
 func TestReaperOfSubreaperTakesOrphansOnly(t *testing.T) {
+	childtest.NeedSubreaper(t)
 	childtest.Report(t, nil, "subreaper", crowd())
 }
 
@@ -86,6 +87,7 @@ func TestReaperWithoutPidfdsTakesOrphansOnly(t *testing.T) {
 	if childtest.Private {
 		t.Skip("no private children without pidfds")
 	}
+	childtest.NeedSubreaper(t)
 	childtest.Report(t, nil, "subreaper without pidfds", crowd())
 }
 
@@ -101,11 +103,9 @@ func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
 			if flags&unix.CLONE_NEWNS != 0 {
 				selftest.NeedProc(t) // without one here, the kernel lets nobody mount one there
 			}
-			attr := &ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: flags}}
-			if _, err := childtest.TryStart(attr, "exit", "0"); errors.Is(err, syscall.EPERM) {
-				t.Skip("no CAP_SYS_ADMIN for a pid namespace")
-			}
-			childtest.Report(t, attr, helper, crowd())
+			sys := syscall.SysProcAttr{Cloneflags: flags}
+			childtest.NeedSys(t, sys)
+			childtest.Report(t, &ward.Attr{Sys: &sys}, helper, crowd())
 		})
 	}
 }
@@ -113,10 +113,14 @@ func TestReaperOfPID1TakesOrphansOnly(t *testing.T) {
 func TestReaperLeavesAZombieItsGrace(t *testing.T) { childtest.Report(t, nil, "grace") }
 
 func TestReaperTakesOrphansThatOsFindProcessHasFound(t *testing.T) {
+	childtest.NeedSubreaper(t)
 	childtest.Report(t, nil, "owned grace")
 }
 
-func TestSetSubreaperCanBeTakenBack(t *testing.T) { childtest.Report(t, nil, "not a subreaper") }
+func TestSetSubreaperCanBeTakenBack(t *testing.T) {
+	childtest.NeedSubreaper(t)
+	childtest.Report(t, nil, "not a subreaper")
+}
 
 // orphanCode is the exit code of the orphan i of a litter.
 func orphanCode(i int) byte { return byte(1 + i%200) }

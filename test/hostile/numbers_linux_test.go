@@ -1,7 +1,6 @@
 package hostile_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -25,16 +24,9 @@ func init() {
 // is given again some milliseconds after its process is gone.
 func TestNoSignalReachesAStranger(t *testing.T) {
 	selftest.NeedProc(t)
-	attr := ward.Attr{Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}}
-	switch h, err := childtest.TryStart(&attr, "exit", "0"); {
-	case errors.Is(err, syscall.EPERM):
-		t.Skip("no CAP_SYS_ADMIN for a pid namespace")
-	case err != nil:
-		t.Fatal(err)
-	default:
-		<-h.Done()
-	}
-	inEachVariant(t, attr, "few numbers", 1_000, 200_000, "recover=off", "spawn=std")
+	sys := syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}
+	childtest.NeedSys(t, sys)
+	inEachVariant(t, ward.Attr{Sys: &sys}, "few numbers", 1_000, 200_000, "recover=off", "spawn=std")
 }
 
 // The numbers that a new process may have. What is smaller the kernel gives once
