@@ -4,8 +4,8 @@ package conformance_test
 
 import "syscall"
 
-// fatalSignals are those that end a Go program by the signal itself.
-var fatalSignals = []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}
+// fatalSignals returns those that end a Go program by the signal itself.
+func fatalSignals() []syscall.Signal { return []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} }
 
 func dieOf(s syscall.Signal) {
 	for {
