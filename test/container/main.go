@@ -10,6 +10,8 @@
 // their Go modules; runsc, gVisor's runtime, is built from its Go module and stays
 // in the cache folder, with the output of each suite.
 //
+// With -bench they run the program of package bench instead, and print its figures.
+//
 // It needs root and runc. The last line of the output says "N passed, N failed, N
 // skipped". Tests with subtests are not counted, their subtests are. An environment
 // that cannot be had, a suite that ran no test or ended badly, and a backend that is
@@ -71,6 +73,9 @@ func run(ctx context.Context, opts options) (bool, error) {
 		return false, err
 	}
 	m := matrix{options: opts, suites: suites, work: work, progress: os.Stderr}
+	if opts.bench != "" {
+		return m.benchAll(ctx, os.Stdout), ctx.Err()
+	}
 	rep := m.runAll(ctx)
 	rep.print(os.Stdout)
 	return rep.ok(), ctx.Err()

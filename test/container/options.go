@@ -17,6 +17,7 @@ type options struct {
 	environments []environment
 	packages     []string
 	args         []string // for each test binary
+	bench        string   // for the program of package bench, which is run instead if this is not empty
 	timeout      time.Duration
 	cache        string
 	install      bool
@@ -44,6 +45,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	}
 	flags.StringVar(&names, "environments", "all", "comma-separated `names` of environments, or all")
 	flags.StringVar(&testArgs, "args", "", "blank-separated `arguments` for each test binary, such as \"-test.run X -test.short\"")
+	flags.StringVar(&o.bench, "bench", "", "run no tests, but the program of package bench with these blank-separated `arguments`, such as \"-cases rate -libraries os/exec,ward\"")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "time limit for each suite in each environment")
 	flags.StringVar(&o.cache, "cache", defaultCache(), "`folder` for runsc and logs")
 	flags.StringVar(&missing, "missing", "fail", "what an environment is that cannot be had: `fail or skip`")
