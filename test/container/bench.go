@@ -51,6 +51,7 @@ func (m *matrix) bench(ctx context.Context, e environment, w io.Writer) error {
 	defer cancel()
 	cmd := e.runtime.command(ctx, b)
 	defer cmd.cleanUp()
-	cmd.Stdout, cmd.Stderr = w, m.progress
+	// Through a pipe, as each environment would have an offset of its own in a file.
+	cmd.Stdout, cmd.Stderr = struct{ io.Writer }{w}, m.progress
 	return cmd.Run()
 }
