@@ -11,6 +11,7 @@
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
+#define EINTR			4
 
 // func clone(s *shared) int
 //
@@ -44,17 +45,22 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	TESTL	AX, AX
 	JZ	made
 
-	// ppoll(&s.exit, 1, &s.glance, NULL, sizeof), of the first process
+	// ppoll(&s.exit, 1, &s.glance, &s.glanceMask, sizeof), of the first process. The
+	// kernel writes into s.glance what is left of it.
 	MOVQ	(shared_args+cloneArgs_pidfd)(R12), BX
 	MOVL	(BX), AX
 	MOVL	AX, (shared_exit+pollFd_fd)(R12)
+
+glance:
 	LEAQ	shared_exit(R12), DI
 	MOVL	$1, SI
 	LEAQ	shared_glance(R12), DX
-	XORL	R10, R10
+	LEAQ	shared_glanceMask(R12), R10
 	MOVL	$SIGSET_SIZE, R8
 	MOVL	$SYS_ppoll, AX
 	SYSCALL
+	CMPQ	AX, $-EINTR
+	JEQ	glance
 
 made:
 	MOVL	shared_waits(R12), AX

@@ -11,6 +11,7 @@
 #define SIG_SETMASK		2
 #define SIGSET_SIZE		8
 #define ESRCH			3
+#define EINTR			4
 
 // func clone(s *shared) int
 //
@@ -42,17 +43,22 @@ TEXT ·clone(SB), NOSPLIT, $0-16
 	MOVWU	shared_glances(R19), R0
 	CBZW	R0, made
 
-	// ppoll(&s.exit, 1, &s.glance, NULL, sizeof), of the first process
+	// ppoll(&s.exit, 1, &s.glance, &s.glanceMask, sizeof), of the first process. The
+	// kernel writes into s.glance what is left of it.
 	MOVD	(shared_args+cloneArgs_pidfd)(R19), R5
 	MOVWU	(R5), R0
 	MOVW	R0, (shared_exit+pollFd_fd)(R19)
+
+glance:
 	ADD	$shared_exit, R19, R0
 	MOVD	$1, R1
 	ADD	$shared_glance, R19, R2
-	MOVD	ZR, R3
+	ADD	$shared_glanceMask, R19, R3
 	MOVD	$SIGSET_SIZE, R4
 	MOVD	$SYS_ppoll, R8
 	SVC
+	CMN	$EINTR, R0
+	BEQ	glance
 
 made:
 	MOVWU	shared_waits(R19), R0

@@ -36,6 +36,7 @@ type shared struct {
 	glances     uint32 // 1 if clone waits for the end of the first process, too, for a while
 	exit        pollFd // whether that has ended
 	glance      unix.Timespec
+	glanceMask  uint64    // the signals that do not interrupt that: not SIGCHLD, if the caller takes it
 	waits       uint32    // 1 if somebody waits until the child has let go of our memory, 0 if clone does
 	duty        *uint32   // guardian.onDuty, if the child is offered to the guard
 	places      *int32    // startList.places, if this start has one
@@ -269,6 +270,7 @@ func (p *program) begin() {
 	s.every = ^uint64(0)
 	s.glances, s.exit = 0, pollFd{events: unix.POLLIN}
 	s.glance = unix.NsecToTimespec(int64(exitPatience))
+	s.glanceMask = ^uint64(1 << (unix.SIGCHLD - 1))
 	if p.branches {
 		p.steps[0].args[1] = uintptr(unsafe.Pointer(&p.steps[p.other]))
 	}

@@ -42,7 +42,7 @@ const (
 	// exitPatience is how long a start waits for the exit, too, of a child that may end
 	// soon. If one has not ended by then, starts that are not alone do not wait for an
 	// exit for the next exitPause.
-	exitPatience = time.Millisecond
+	exitPatience = 5 * time.Millisecond
 	exitPause    = 10 * time.Millisecond
 
 	// morePlaces are those beyond the number of processors, and placesBesideHung are all
