@@ -16,8 +16,8 @@ type canceler struct {
 // already starts nothing. The other errors are those of Start and of the Wait of a
 // [Handle]; a nil State comes with each of them.
 //
-// Run is faster than Start and Wait for a child that ends at once: see Attr.Brief. On
-// Linux with spawn programs (see Capabilities) it also kills a child whose exec hangs;
+// Beside other starts Run is faster than Start and Wait for a child that ends at once: see
+// Attr.Brief. On Linux with spawn programs (see Capabilities) it also kills a child whose exec hangs;
 // elsewhere the end of ctx is noticed when the exec is over.
 func Run(ctx context.Context, name string, argv []string, attr *Attr) (*State, error) {
 	if err := ctx.Err(); err != nil {
@@ -27,7 +27,9 @@ func Run(ctx context.Context, name string, argv []string, attr *Attr) (*State, e
 	if attr != nil {
 		brief = *attr
 	}
-	brief.Brief = true
+	// One start alone gains nothing: a processor that sleeps through exec and exit takes
+	// longer to wake than one that is woken twice.
+	brief.Brief = brief.Brief || callsOfStart.Load() > 0
 	if done := ctx.Done(); done != nil {
 		brief.cancel = &canceler{Done: done}
 	}

@@ -65,12 +65,12 @@ type Attr struct {
 	// on.
 	InheritDescriptors bool
 
-	// Brief says that the child may well end within a millisecond, and that the caller
-	// only waits for it next. Then Start itself waits so long for the exit, which costs
-	// one wake-up where Start and Wait cost two. See [Run]. On Linux it is so with spawn
-	// programs (see Capabilities), but for children with Sys.Pdeathsig or
-	// KillOnParentExit, and those with Sys.Credential that are not Private. Elsewhere
-	// the field has no effect.
+	// Brief says that the child may well end within some milliseconds, and that the caller
+	// only waits for it next. Then Start itself waits up to 5 ms for the exit, which costs
+	// one wake-up where Start and Wait cost two. [Run] asks for it beside other starts.
+	// On Linux it is so with spawn programs (see Capabilities), but for children with
+	// Sys.Pdeathsig or KillOnParentExit, and those with Sys.Credential that are not
+	// Private. Elsewhere the field has no effect.
 	Brief bool
 
 	cancel *canceler // of Run

@@ -197,9 +197,12 @@ func neverBlocks(output io.Writer) bool {
 	return false
 }
 
-// isBrief reports whether all that is copied can wait for the child's exit for a moment.
-func (c *Cmd) isBrief() bool {
-	return !slices.ContainsFunc(c.streams, func(s stream) bool { return s.pipe == nil })
+// isBrief reports whether to wait for the child's exit for a moment in Start: if all that
+// is copied can wait, which so may need no goroutine. Without streams a start that is alone
+// gains nothing.
+func (c *Cmd) isBrief(alone bool) bool {
+	canWait := !slices.ContainsFunc(c.streams, func(s stream) bool { return s.pipe == nil })
+	return canWait && (len(c.streams) > 0 || !alone)
 }
 
 // drain copies what a child has left that has ended.

@@ -70,6 +70,8 @@ func (c *Cmd) startProcess(brief bool) (*Process, error) {
 	if len(argv) == 0 {
 		argv = []string{c.Path}
 	}
+	alone := starts.Add(1) == 1
+	defer starts.Add(-1)
 	h, err := ward.Start(path, argv, &ward.Attr{
 		Dir:              c.Dir,
 		Env:              env,
@@ -78,7 +80,7 @@ func (c *Cmd) startProcess(brief bool) (*Process, error) {
 		Private:          c.Private,
 		KillOnParentExit: c.KillOnParentExit,
 		Tree:             c.Tree,
-		Brief:            brief && c.isBrief(),
+		Brief:            brief && c.isBrief(alone),
 
 		InheritDescriptors: true,
 	})
@@ -87,6 +89,9 @@ func (c *Cmd) startProcess(brief bool) (*Process, error) {
 	}
 	return &Process{Pid: h.PID(), handle: h}, nil
 }
+
+// starts are those under way.
+var starts atomic.Int32
 
 // startError is err in the words of os/exec: what the system refuses, descriptors for
 // example, it refuses the start of the program.
