@@ -17,8 +17,8 @@ type canceler struct {
 // [Handle]; a nil State comes with each of them.
 //
 // Beside other starts Run is faster than Start and Wait for a child that ends at once: see
-// Attr.Brief. On Linux with spawn programs (see Capabilities) it also kills a child whose exec hangs;
-// elsewhere the end of ctx is noticed when the exec is over.
+// Attr.Brief. On Linux with spawn programs (see Capabilities) it also kills a child whose
+// exec hangs. Elsewhere it notices the end of ctx when the exec is over.
 func Run(ctx context.Context, name string, argv []string, attr *Attr) (*State, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
