@@ -15,6 +15,9 @@ import (
 
 // What the start of each backend does before and after it makes the child.
 
+// standardFiles is how many descriptors are the null device if they are not given.
+const standardFiles = 3
+
 // procAttr is attr in the form that syscall.StartProcess takes.
 func (a *Attr) procAttr() *syscall.ProcAttr {
 	own := new(struct {

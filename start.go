@@ -220,9 +220,6 @@ func startProcess(name string, argv []string, attr *Attr) (*process, error) {
 // is no file, and good for nothing else.
 var Closed = new(os.File)
 
-// standardFiles is how many descriptors are the null device if they are not given.
-const standardFiles = 3
-
 // recordsInputs reports whether the program is a test whose inputs go test records, to
 // know when its result is out of date. It hears of files from package os.
 var recordsInputs = sync.OnceValue(func() bool {

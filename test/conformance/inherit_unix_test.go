@@ -126,10 +126,11 @@ func TestDescriptorsThatWereOpenedAreInherited(t *testing.T) {
 	passOpen(t, r, 40, 63, 64, 77, 200)
 	// Package syscall takes the numbers behind those of its files (golang/go#61751), and an
 	// emulator has one of its own there: these are behind all that is passed on.
-	fd, err := unix.FcntlInt(w.Fd(), unix.F_DUPFD_CLOEXEC, 300)
+	fd, err := unix.FcntlInt(w.Fd(), unix.F_DUPFD, 300)
 	if err != nil {
-		t.Fatalf("fcntl(F_DUPFD_CLOEXEC): %v", err)
+		t.Fatalf("fcntl(F_DUPFD): %v", err)
 	}
+	unix.CloseOnExec(fd)
 	high := os.NewFile(uintptr(fd), "output")
 	defer high.Close()
 	attr := &ward.Attr{Files: []*os.File{nil, high, os.Stderr}, InheritDescriptors: true}
