@@ -40,10 +40,12 @@ const (
 	hungPatience = time.Millisecond
 
 	// exitPatience is how long a start waits for the exit, too, of a child that may end
-	// soon. If one has not ended by then, starts that are not alone do not wait for an
-	// exit for the next exitPause.
+	// soon. A child that does not, as it writes more than a pipe holds for example, is
+	// kept waiting. So no start waits for an exit for a while after that, and for twice
+	// as long after the next one.
 	exitPatience = 5 * time.Millisecond
 	exitPause    = 10 * time.Millisecond
+	maxExitPause = time.Second
 
 	// morePlaces are those beyond the number of processors, and placesBesideHung are all
 	// while there are starts that hang.
@@ -71,10 +73,11 @@ type startList struct {
 	waiting  []*program // in a place
 	taken    []*program // taken over
 	listed   []listing
-	guarding bool        // there is a guard, or will be
-	timer    *time.Timer // for look
-	next     time.Time   // when it does, if it is to
-	lasted   time.Time   // when a child was last waited for that did not end soon
+	guarding bool          // there is a guard, or will be
+	timer    *time.Timer   // for look
+	next     time.Time     // when it does, if it is to
+	lasted   time.Time     // when a child was last waited for that did not end soon
+	pause    time.Duration // from then on
 }
 
 // A listing is a program that the guard knows. Its memory has to stay until the guard
@@ -105,7 +108,7 @@ func (l *startList) enter(p *program, offer bool) {
 		l.list(p)
 	}
 	p.offered = offer
-	if p.exited != nil && !offer && (len(l.waiting) == 0 || p.since.Sub(l.lasted) > exitPause) {
+	if p.exited != nil && !offer && p.since.Sub(l.lasted) > l.pause {
 		p.shared.glances = 1
 	}
 	l.waiting = append(l.waiting, p)
@@ -199,8 +202,13 @@ func (l *startList) leave(p *program) (waits bool) {
 	defer l.mu.Unlock()
 	i := slices.Index(l.waiting, p)
 	l.waiting = slices.Delete(l.waiting, i, i+1)
-	if p.shared.glances != 0 && p.shared.exit.revents == 0 {
+	switch {
+	case p.shared.glances == 0:
+	case p.shared.exit.revents != 0:
+		l.pause = 0
+	default:
 		l.lasted = time.Now()
+		l.pause = min(max(2*l.pause, exitPause), maxExitPause)
 	}
 	l.admit()
 	if atomic.LoadUint32(&p.shared.running) == released {
