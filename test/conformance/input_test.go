@@ -17,12 +17,18 @@ const inputProgram = "WARD_TEST_INPUT_PROGRAM"
 // is out of date.
 func TestProgramIsAnInputOfTheTest(t *testing.T) {
 	childtest.NeedBackend(t)
-	missing := filepath.Join(t.TempDir(), "missing")
 	if os.Getenv(inputProgram) != "" {
 		ward.Start(os.Getenv(inputProgram), nil, nil)
 		return
 	}
-	record := filepath.Join(t.TempDir(), "record")
+	missing := filepath.Join(os.TempDir(), "ward-missing")
+	file, err := os.CreateTemp("", "ward-record") // Wine cannot remove a folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := file.Name()
+	file.Close()
+	defer os.Remove(record)
 	argv := []string{"test", "-test.run=^TestProgramIsAnInputOfTheTest$", "-test.testlogfile=" + record}
 	state, err := ward.Run(t.Context(), selftest.Path(), argv, &ward.Attr{Env: append(os.Environ(), inputProgram+"="+missing)})
 	if err != nil || !state.Success() {

@@ -48,7 +48,7 @@ func TestManyRunsAtOnceAreRight(t *testing.T) {
 
 func TestRunFailsAsStartDoes(t *testing.T) {
 	childtest.NeedBackend(t)
-	missing := filepath.Join(t.TempDir(), "missing")
+	missing := filepath.Join(os.TempDir(), "ward-missing")
 	for _, attr := range []*ward.Attr{nil, {Dir: missing}, {Private: childtest.Private}} {
 		_, want := ward.Start(missing, []string{"missing"}, attr)
 		state, err := ward.Run(t.Context(), missing, []string{"missing"}, attr)
