@@ -86,7 +86,7 @@ func (p *process) adopt(watch func() error, abandon func() (finish func())) erro
 	case err != nil:
 		finish = abandon()
 		p.backend, p.err = nil, err // for an ExitHeard that waits for the lock
-	case p.tree != nil:
+	case p.tree != nil && !p.treeClosed: // as it is if the child has ended by now
 		p.dropped = runtime.AddCleanup(p, resources.close, p.resources())
 	}
 	p.mu.Unlock()
